@@ -29,6 +29,7 @@ _HANDED_OVER = frozenset(
     {
         Action.START,
         Action.RESTART,
+        Action.RECREATE,
         Action.LOAD_WALLET,
         Action.STOP,
         Action.LOOK,

@@ -20,7 +20,7 @@ from sidecar.cli.client import Answer, Api, ApiError, Json
 from sidecar.cli.output import format_duration, format_time, localize_times
 
 LOOK_EVERY_S = 1.0
-_STARTING_ACTIONS = frozenset({"restart", "start"})
+_STARTING_ACTIONS = frozenset({"restart", "start", "recreate"})
 _EVENTS = "/api/v1/events"
 
 

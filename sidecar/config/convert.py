@@ -67,6 +67,8 @@ def build_target(
             RestartSettings, value_or(section.restart, RestartSection())
         ),
     }
+    if not isinstance(section.recreate, UnsetType):
+        values["recreate"] = section.recreate
     if not isinstance(section.severity, UnsetType):
         values["severity"] = Severity(section.severity)
     if isinstance(section.preventive, PreventiveSection):

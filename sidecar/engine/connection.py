@@ -24,7 +24,6 @@ from tenacity import (
 
 from sidecar.core.circuit_breaker import BreakerState, CircuitBreaker
 from sidecar.core.ports.engine import (
-    ContainerGone,
     EngineError,
     EngineForbidden,
     EngineTimeout,
@@ -39,10 +38,15 @@ from sidecar.engine.errors import (
     Mask,
     engine_error,
 )
-from sidecar.engine.operations import CallStatus, Operation, RequestObserver
+from sidecar.engine.operations import (
+    REPORTED_BY_LOOP,
+    CallStatus,
+    Operation,
+    RequestObserver,
+    status_of,
+)
 
 T = TypeVar("T")
-_COUNTED_BY_LOOP: frozenset[Operation] = frozenset({"start", "restart"})
 _BREAKER = CircuitBreaker()
 _ATTEMPTS = 3
 _GRACE_S = 0.5
@@ -193,7 +197,7 @@ class EngineConnection:
         try:
             result = await run()
         except EngineError as error:
-            self.report(operation, _status_of(error), time.monotonic() - began)
+            self.report(operation, status_of(error), time.monotonic() - began)
             self._say_forbidden(operation, error)
             raise
         self.report(operation, "ok", time.monotonic() - began)
@@ -202,7 +206,7 @@ class EngineConnection:
 
     def _say_forbidden(self, operation: Operation, error: EngineError) -> None:
         """Log a forbidden call once, until it is allowed; the loop logs remedies."""
-        if not isinstance(error, EngineForbidden) or operation in _COUNTED_BY_LOOP:
+        if not isinstance(error, EngineForbidden) or operation in REPORTED_BY_LOOP:
             return
         if operation not in self._forbidden:
             self._forbidden.add(operation)
@@ -272,11 +276,3 @@ def _carry_out(work: Callable[[], T], outcome: Future[T]) -> None:
         outcome.set_exception(error)
     else:
         outcome.set_result(result)
-
-
-def _status_of(error: EngineError) -> CallStatus:
-    if isinstance(error, EngineUnreachable):
-        return "unreachable"
-    if isinstance(error, EngineTimeout):
-        return "timeout"
-    return "gone" if isinstance(error, ContainerGone) else "refused"

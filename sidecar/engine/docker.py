@@ -13,6 +13,7 @@ from sidecar.core.ports.engine import (
     EngineEvent,
     ExecResult,
     FileCopy,
+    Replacement,
 )
 from sidecar.engine import archive, requests
 from sidecar.engine.commands import Commands
@@ -123,6 +124,51 @@ class DockerEngine:
         await self._link.act(
             "kill", lambda client: client.kill(own.id, signal), self._answer_margin_s
         )
+
+    async def plan_replacement(
+        self, container_id: str, wallets: tuple[str, ...] | None
+    ) -> Replacement:
+        """The plan of an equal container; only reads."""
+        from sidecar.engine import replacements  # noqa: PLC0415 - few need it
+
+        members = self._members
+        return await self._link.ask(
+            "plan",
+            lambda client: replacements.plan_replacement(
+                client, container_id, members, wallets
+            ),
+            _LIST_S,
+        )
+
+    async def create_replacement(self, plan: Replacement) -> Container:
+        """Create the planned container under its name, and start nothing."""
+        from sidecar.engine import replacements  # noqa: PLC0415 - few need it
+
+        return await self._link.act(
+            "create",
+            lambda client: replacements.create_replacement(client, plan),
+            _LIST_S,
+        )
+
+    async def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name."""
+        own = await self._own(container_id)
+        await self._link.act(
+            "rename",
+            lambda client: requests.rename(client, own.id, name),
+            _ANSWER_S,
+        )
+
+    async def remove_stopped(self, container_id: str) -> None:
+        """Remove a container that does not run; its volumes stay."""
+        own = await self._own(container_id)
+        await self._link.act(
+            "remove", lambda client: requests.remove(client, own.id), _LIST_S
+        )
+
+    async def check_removal(self) -> None:
+        """Raise EngineForbidden if the engine refuses all removals."""
+        await self._link.act("remove", requests.check_removal, _ANSWER_S)
 
     async def logs(self, container_id: str, lines: int, since: str = "") -> str:
         """The last lines with time stamps, 64 kB at most.

@@ -3,6 +3,13 @@
 from collections.abc import Callable
 from typing import Literal, get_args
 
+from sidecar.core.ports.engine import (
+    ContainerGone,
+    EngineError,
+    EngineTimeout,
+    EngineUnreachable,
+)
+
 Operation = Literal[
     "list",
     "inspect",
@@ -18,6 +25,8 @@ Operation = Literal[
     "put_archive",
     "create",
     "remove",
+    "plan",
+    "rename",
     "events",
 ]
 CallStatus = Literal["ok", "unreachable", "timeout", "refused", "gone"]
@@ -25,3 +34,15 @@ OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 CALL_STATUSES: tuple[CallStatus, ...] = get_args(CallStatus)
 RequestObserver = Callable[[Operation, CallStatus, float], None]
 """Called after each request on the loop's thread, with its duration in seconds."""
+
+REPORTED_BY_LOOP: frozenset[Operation] = frozenset({"start", "restart", "rename"})
+"""Operations whose refusal the loop reports."""
+
+
+def status_of(error: EngineError) -> CallStatus:
+    """The status of a request that ended with an error."""
+    if isinstance(error, EngineUnreachable):
+        return "unreachable"
+    if isinstance(error, EngineTimeout):
+        return "timeout"
+    return "gone" if isinstance(error, ContainerGone) else "refused"

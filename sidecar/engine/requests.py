@@ -1,5 +1,6 @@
 """Requests to the engine, through a client, in the thread of the call."""
 
+import contextlib
 import math
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -8,16 +9,17 @@ import msgspec
 import requests
 
 from sidecar.core.model.container import Container, Process
-from sidecar.core.ports.engine import EngineRefused, EngineTimeout
+from sidecar.core.ports.engine import ContainerGone, EngineRefused, EngineTimeout
 from sidecar.engine import answers, containers
 from sidecar.engine.client import Client
 from sidecar.engine.containers import ContainerOwner
-from sidecar.engine.errors import error_of_status, raise_for_status
+from sidecar.engine.errors import NotFound, error_of_status, raise_for_status
 from sidecar.engine.membership import Membership
 
 LOG_BYTES = 64 * 1024
 ANSWER_BYTES = 4 * 1024 * 1024
 _CHUNK = 16 * 1024
+_NO_CONTAINER = "0" * 64
 _PS = "-eo pid,ppid,stat,args"
 
 
@@ -56,7 +58,16 @@ def inspect_with_owner(client: Client, container_id: str) -> object:
 
     The SDK's own method to read a slow answer has no deadline.
     """
-    url = client.url_of(f"/containers/{quote(container_id, safe='')}/json")
+    return _read_json(client, f"/containers/{quote(container_id, safe='')}/json")
+
+
+def changes(client: Client, container_id: str) -> object:
+    """The engine's JSON about files of the container that differ from its image."""
+    return _read_json(client, f"/containers/{quote(container_id, safe='')}/changes")
+
+
+def _read_json(client: Client, path: str) -> object:
+    url = client.url_of(path)
     identity = {"Accept-Encoding": "identity"}
     with client.get(url, stream=True, headers=identity) as answer:
         body = _whole(chunks(client, answer))
@@ -83,6 +94,22 @@ def restart(client: Client, container_id: str, stop_timeout_s: float) -> None:
 def stop(client: Client, container_id: str, stop_timeout_s: float) -> None:
     """Stop; the engine knows whole seconds only."""
     client.stop(container_id, timeout=math.ceil(max(0.0, stop_timeout_s)))
+
+
+def rename(client: Client, container_id: str, name: str) -> None:
+    """Give a container another name."""
+    client.rename(container_id, name)
+
+
+def remove(client: Client, container_id: str) -> None:
+    """Remove a container that does not run; its volumes stay."""
+    client.remove_container(container_id, v=False, force=False)
+
+
+def check_removal(client: Client) -> None:
+    """Ask to remove a container that cannot exist: a filter forbids it all the same."""
+    with contextlib.suppress(ContainerGone, NotFound):
+        client.remove_container(_NO_CONTAINER, v=False, force=False)
 
 
 def processes(client: Client, container_id: str) -> tuple[Process, ...]:

@@ -24,7 +24,7 @@ from sidecar.core.ports.engine import (
     EngineEvent,
 )
 from sidecar.core.ports.loop import Clock, Component, Post
-from sidecar.core.status.assignment import assign, never_started
+from sidecar.core.status.assignment import assign, never_started, set_aside
 
 LIST_EVERY_S = 30.0
 DEAF_LIST_EVERY_S = 10.0
@@ -151,7 +151,9 @@ class EngineWatcher:
         self._listed_mono = self._clock.now().mono
         self._note_listing(ok=True, reason="")
         unstarted = never_started(roster, containers)
-        self._post(ContainersListed(self._clock.now(), targets, roster, unstarted))
+        aside = set_aside(roster, containers)
+        now = self._clock.now()
+        self._post(ContainersListed(now, targets, roster, unstarted, aside))
         return True
 
     def _note_listing(self, *, ok: bool, reason: str) -> None:

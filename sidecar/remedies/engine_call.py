@@ -25,6 +25,7 @@ PATIENCE_S = 20.0
 answer was lost.
 """
 REMOVED = Reason.of(R.REPLACED)
+AT_REST = frozenset({Status.EXITED, Status.CREATED, Status.DEAD})
 PERSIST_S = 30.0
 PERSIST_EVERY_S = 1.0
 
@@ -74,6 +75,14 @@ async def stop(
     )
 
 
+async def stop_any_run(
+    job: RemedyContext, stop_timeout_s: float, reason: Reason
+) -> RemedyExecution:
+    """Stop the container, also if its engine has already started the next run."""
+    call = partial(job.engine.stop, job.container.id, stop_timeout_s)
+    return await _execute_order(job, _Order(call, reason, stop_timeout_s, is_at_rest))
+
+
 async def inspect_or_none(job: RemedyContext) -> Container | None:
     """The container as it is now; None if the engine does not answer."""
     try:
@@ -92,6 +101,11 @@ def has_run_ended(job: RemedyContext, fresh: Container | None) -> bool:
     if fresh is None:
         return False
     return fresh.run != job.run or fresh.status is not Status.RUNNING
+
+
+def is_at_rest(_: RemedyContext, fresh: Container | None) -> bool:
+    """Does the container not run, and does nothing start or stop it now?"""
+    return fresh is not None and fresh.status in AT_REST
 
 
 async def _execute_order(job: RemedyContext, order: _Order) -> RemedyExecution:

@@ -39,11 +39,19 @@ from sidecar.remedies.stopped_processes import (
 )
 from sidecar.remedies.wallet_check import check_wallet_files
 
+
+async def _recreate(job: RemedyContext) -> RemedyExecution:
+    from sidecar.remedies import recreate  # noqa: PLC0415 - few targets ever need it
+
+    return await recreate.carry_out(job)
+
+
 REMEDIES: Mapping[Action, Callable[[RemedyContext], Awaitable[RemedyExecution]]] = (
     MappingProxyType(
         {
             Action.START: start.carry_out,
             Action.RESTART: restart.carry_out,
+            Action.RECREATE: _recreate,
             Action.LOAD_WALLET: load_wallet.carry_out,
             Action.STOP: stop.carry_out,
         }
@@ -234,6 +242,7 @@ class Executor:
             execution.container,
             execution.answered,
             entry.job.engine_stops if entry.job is not None else 0,
+            entry.decision.settles,
         )
 
     def _tell(self, decision: Decision, doing: Reason) -> None:

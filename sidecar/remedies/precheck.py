@@ -6,10 +6,8 @@ from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.ports.engine import ContainerGone, Engine, EngineError
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import NO_REASON, Reason
-from sidecar.remedies.engine_call import REMOVED
+from sidecar.remedies.engine_call import AT_REST, REMOVED
 from sidecar.remedies.remedy_context import RemedyExecution
-
-_AT_REST = frozenset({Status.EXITED, Status.CREATED, Status.DEAD})
 
 
 async def check_container(
@@ -27,9 +25,11 @@ async def check_container(
 
 
 def _objection(decision: Decision, judged_run: object, fresh: Container) -> Reason:
+    if decision.settles:
+        return NO_REASON
     if fresh.run != judged_run:
         return Reason.of(R.RESTARTED_MEANWHILE)
-    if decision.action is Action.START and fresh.status in _AT_REST:
+    if decision.action is Action.START and fresh.status in AT_REST:
         return NO_REASON
     if decision.action is not Action.START and fresh.status is Status.RUNNING:
         return NO_REASON

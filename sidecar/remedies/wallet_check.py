@@ -9,7 +9,7 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.remedies.remedy_context import RemedyExecution
 
-_READS_WALLET = frozenset({Action.START, Action.RESTART})
+_READS_WALLET = frozenset({Action.START, Action.RESTART, Action.RECREATE})
 
 
 async def check_wallet_files(
@@ -20,6 +20,8 @@ async def check_wallet_files(
     An operator who forces the restart gets it all the same.
     """
     if guard is None or target.backup is None or decision.action not in _READS_WALLET:
+        return None
+    if decision.settles:
         return None
     damage = await guard.before_restart(target, decision.instance, container)
     if damage is None or decision.forced:

@@ -33,19 +33,10 @@ from sidecar.core.model.transition import (
 )
 from sidecar.core.reason.reason import Reason
 from sidecar.core.text.formatting import rfc3339
+from sidecar.telemetry.action_verbs import VERBS
 from sidecar.telemetry.task_log import log_task_runs
 
 _GOOD = frozenset({TargetState.HEALTHY, TargetState.STARTING, TargetState.RECOVERING})
-_VERBS = {
-    Action.START: "starting it",
-    Action.RESTART: "restarting it",
-    Action.LOAD_WALLET: "loading its wallet",
-    Action.STOP: "stopping it again",
-    Action.LOOK: "looking into it",
-    Action.HOLD: "holding",
-    Action.PAGE: "a person is needed",
-    Action.SKIP: "skipping",
-}
 
 
 class EventLog:
@@ -155,7 +146,7 @@ def _log_transition(transition: Transition) -> None:
 
 
 def _log_decision(decision: Decision) -> None:
-    verb = _VERBS[decision.action]
+    verb = VERBS[decision.action]
     level = "WARNING" if decision.action is Action.PAGE else "INFO"
     is_meant = decision.cause is not None and CAUSES[decision.cause].is_meant
     if decision.action is Action.PAGE and is_meant:

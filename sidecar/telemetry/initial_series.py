@@ -11,7 +11,7 @@ from sidecar.core.model.target import Target
 from sidecar.core.model.transition import RemedyOutcome
 
 RESTART_LABELS = tuple(product(Trigger, RemedyOutcome))
-DECISION_LABELS = (
+_DECISION_LABELS = (
     (Action.START, Guard.NONE),
     (Action.RESTART, Guard.NONE),
     (Action.LOAD_WALLET, Guard.NONE),
@@ -19,6 +19,12 @@ DECISION_LABELS = (
     (Action.SKIP, Guard.NOT_CURABLE),
     (Action.SKIP, Guard.UNSTABLE),
 )
+
+
+def decision_labels(target: Target) -> list[tuple[Action, Guard]]:
+    """Actions and guards that a decision about this target often has."""
+    deeper = [(Action.RECREATE, Guard.NONE)] if target.recreate else []
+    return [*_DECISION_LABELS, *deeper]
 
 
 def probe_labels(target: Target) -> list[tuple[str, str]]:

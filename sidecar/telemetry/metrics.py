@@ -27,8 +27,8 @@ from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.telemetry import metric_definitions as c
 from sidecar.telemetry.exposition import Exposition, pieces
 from sidecar.telemetry.initial_series import (
-    DECISION_LABELS,
     RESTART_LABELS,
+    decision_labels,
     incident_labels,
     probe_labels,
 )
@@ -36,7 +36,7 @@ from sidecar.telemetry.metric_definitions import MetricDefinition
 from sidecar.telemetry.series import CounterFamily, HistogramFamily
 from sidecar.telemetry.state_gauges import Gauge, Sample, state_gauges
 
-_RESTARTS = frozenset({Action.START, Action.RESTART})
+_RESTARTS = frozenset({Action.START, Action.RESTART, Action.RECREATE})
 _LAG_MEASUREMENTS = 60
 
 
@@ -219,7 +219,7 @@ class Metrics:
     def _begin(self, name: str, target: Target) -> None:
         self._probes.start(name, probe_labels(target))
         self._restarts.start(name, RESTART_LABELS)
-        self._decisions.start(name, DECISION_LABELS)
+        self._decisions.start(name, decision_labels(target))
         self._incidents.start(name, incident_labels(target))
         for histogram in (self._probe_seconds, self._recovery, self._detection):
             histogram.start(name)

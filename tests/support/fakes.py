@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sidecar.core.model.container import Container, NativeHealth, Process, Status
@@ -24,8 +25,10 @@ from sidecar.core.ports.engine import (
     ExecResult,
     FileAbsent,
     FileCopy,
+    Replacement,
 )
 from sidecar.core.ports.loop import Clock
+from sidecar.core.reason.reason import Reason
 
 EPOCH = 1_700_000_000.0
 
@@ -109,6 +112,9 @@ class FakeEngine:
         self.files: dict[str, list[FileCopy]] = {}
         """Files of all containers by path: the next copies, the last one for ever."""
         self.signals: list[str] = []
+        self.planned: dict[str, Container] = {}
+        self.obstacles: tuple[Reason, ...] = ()
+        """Why no equal container can be made."""
         self.on_signal: Callable[[str], None] = lambda _: None
         """Effect of a signal."""
         self._troubles: defaultdict[str, list[Fault]] = defaultdict(list)
@@ -144,6 +150,50 @@ class FakeEngine:
             self._notice(EngineEventKind.KILL, container_id)
             self._exit(container_id, 143)
             self._notice(EngineEventKind.STOP, container_id)
+
+    async def plan_replacement(
+        self, container_id: str, wallets: tuple[str, ...] | None
+    ) -> Replacement:
+        await self._receive_call("plan", container_id)
+        container = self._get(container_id)
+        self.planned[container.name] = container
+        return Replacement(container.name, obstacles=self.obstacles)
+
+    async def create_replacement(self, plan: Replacement) -> Container:
+        original = self.planned[plan.name]
+        new_id = f"{original.id}+"
+        work = partial(self._create, original, new_id)
+        await self._do("create", original.id, work)
+        return self._get(new_id)
+
+    async def _create(self, original: Container, new_id: str) -> None:
+        if original.name in {container.name for container in self.held.values()}:
+            raise EngineRefused(f"409: the name {original.name} is in use")
+        self.held[new_id] = replace(
+            original, id=new_id, status=Status.CREATED, started_at=0.0, pid=0
+        )
+
+    async def rename(self, container_id: str, name: str) -> None:
+        await self._do(
+            "rename", container_id, partial(self._rename, container_id, name)
+        )
+
+    async def _rename(self, container_id: str, name: str) -> None:
+        if name in {container.name for container in self.held.values()}:
+            raise EngineRefused(f"409: the name {name} is in use")
+        self.change(container_id, name=name)
+
+    async def remove_stopped(self, container_id: str) -> None:
+        await self._do("remove", container_id, partial(self._remove, container_id))
+
+    async def _remove(self, container_id: str) -> None:
+        if self._get(container_id).status is Status.RUNNING:
+            raise EngineRefused("409: cannot remove a running container")
+        del self.held[container_id]
+        self._notice(EngineEventKind.DESTROY, container_id)
+
+    async def check_removal(self) -> None:
+        await self._receive_call("check_removal", "")
 
     async def signal(self, container_id: str, signal: str) -> None:
         await self._do("signal", container_id, lambda: self._signal(signal))

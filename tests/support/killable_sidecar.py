@@ -25,7 +25,13 @@ from sidecar.core.model.probe_settings import ElectronCashProbe, ProbeSettings
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId, Target
-from sidecar.core.ports.engine import Connected, Disconnected, EngineEvent, ExecResult
+from sidecar.core.ports.engine import (
+    Connected,
+    Disconnected,
+    EngineEvent,
+    ExecResult,
+    Replacement,
+)
 from sidecar.core.ports.loop import Component, NotLoaded
 from sidecar.core.recovery.takeover import restore_state
 from sidecar.engine.watcher import EngineWatcher
@@ -348,6 +354,23 @@ class KillableEngine:
         raise NotImplementedError
 
     async def signal(self, container_id: str, signal: str) -> None:
+        raise NotImplementedError
+
+    async def plan_replacement(
+        self, container_id: str, wallets: tuple[str, ...] | None
+    ) -> Replacement:
+        raise NotImplementedError
+
+    async def create_replacement(self, plan: Replacement) -> Container:
+        raise NotImplementedError
+
+    async def rename(self, container_id: str, name: str) -> None:
+        raise NotImplementedError
+
+    async def remove_stopped(self, container_id: str) -> None:
+        raise NotImplementedError
+
+    async def check_removal(self) -> None:
         raise NotImplementedError
 
     def events(self) -> AsyncIterator[EngineEvent | Connected | Disconnected]:

@@ -30,7 +30,7 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Mode, Target
 from sidecar.core.model.transition import Transition
 from sidecar.core.reason.reason import text_reason
-from sidecar.core.status.assignment import assign, never_started
+from sidecar.core.status.assignment import assign, never_started, set_aside
 from sidecar.core.step.step import run_step
 
 EPOCH = 1_700_000_000.0
@@ -119,8 +119,9 @@ class RuleWorld:
         containers = (*self.containers.values(), *self.beside)
         roster = assign(self.targets, containers)
         never_started_names = never_started(roster, containers)
+        aside = set_aside(roster, containers)
         return self.send(
-            ContainersListed(self.now, self.targets, roster, never_started_names)
+            ContainersListed(self.now, self.targets, roster, never_started_names, aside)
         )
 
     def wait(self, seconds: float, step: float = 0.5) -> None:

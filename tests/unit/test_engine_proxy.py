@@ -60,7 +60,13 @@ def requests_of_page() -> list[tuple[str, str, str]]:
     table = PAGE.read_text().split("## A proxy in front of the socket", 1)[1]
     rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
     return [
-        (method, path.replace("{id}", IMAGE if "/images" in path else CONTAINER), query)
+        (
+            method,
+            path.replace("{id}", IMAGE if "/images" in path else CONTAINER).replace(
+                "{name}", "shop_front"
+            ),
+            query,
+        )
         for row in rows
         for method, path, query in REQUEST.findall(row)
     ]

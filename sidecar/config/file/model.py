@@ -222,6 +222,7 @@ class TargetSection(Section):
     restart: RestartSection | UnsetType = UNSET
     preventive: PreventiveSection | UnsetType = UNSET
     severity: SeverityName | UnsetType = UNSET
+    recreate: bool | UnsetType = UNSET
     busy: BusySection | UnsetType = UNSET
     backup: BackupSection | UnsetType = UNSET
 

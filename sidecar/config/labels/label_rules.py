@@ -106,6 +106,8 @@ def _kind(key: str) -> str:
         return "a file"
     if key.endswith("username") or is_secret((*key.split("."),)):
         return "a credential"
+    if key == "recreate":
+        return "what replaces the container"
     return "what shows a balance" if key == "probe.expose_balance" else ""
 
 

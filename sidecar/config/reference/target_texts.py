@@ -53,6 +53,10 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
         "severity": KeyText("instead of the severity of the cause", "by cause"),
         "restart": KeyText("the settings and limits of restarts", "as below"),
         "preventive": KeyText("a planned restart"),
+        "recreate": KeyText(
+            "if restarts do not help, replace the container by a new one with the same "
+            "settings, once per incident"
+        ),
         "busy": KeyText("how to ask the target whether it is busy"),
         "backup": KeyText("backups of the wallet files of a wallet daemon"),
     },

@@ -61,6 +61,7 @@ class RemedyKind(StrEnum):
 
     RESTART = "restart"
     START = "start"
+    RECREATE = "recreate"
     LOAD_WALLET = "load_wallet"
 
 

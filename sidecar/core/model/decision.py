@@ -14,12 +14,14 @@ from sidecar.core.reason.reason import Reason
 class Action(StrEnum):
     """Action of a decision.
 
-    STOP only restores a person's stop that our restart had undone. LOOK inspects the
+    RECREATE replaces the container by an equal one, or ends such a replacement. STOP
+    only restores a person's stop that our restart had undone. LOOK inspects the
     processes of a silent container; it changes nothing.
     """
 
     START = "start"
     RESTART = "restart"
+    RECREATE = "recreate"
     LOAD_WALLET = "load_wallet"
     STOP = "stop"
     LOOK = "look"
@@ -33,6 +35,7 @@ class Action(StrEnum):
         return self in {
             Action.START,
             Action.RESTART,
+            Action.RECREATE,
             Action.LOAD_WALLET,
             Action.STOP,
         }
@@ -62,8 +65,10 @@ class Decision:
     ``stop_timeout_s`` and ``polite_stop_s`` are options of the restart: the latter is
     the time for a daemon to answer, before a signal is sent; 0: the signal is sent at
     once. It is also the timeout of a load. ``wallets`` are the paths to load; none:
-    the default wallet. ``process_gone``: the reason is that the serving process has
+    the default wallet. Of a recreate: those that must not lie in the container itself.
+    ``process_gone``: the reason is that the serving process has
     gone; if another process has replaced it, the restart is not carried out.
+    ``settles``: it ends an earlier recreate, forward or back, and recreates nothing.
     """
 
     at: Moment
@@ -82,5 +87,6 @@ class Decision:
     process_gone: bool = False
     forced: bool = False
     """An operator used ``--now``."""
+    settles: bool = False
     begun: tuple[float, ...] = ()
     """Start times of the runs whose log is evidence, by the engine's clock."""

@@ -38,14 +38,15 @@ class ProbeCompleted:
 class ContainersListed:
     """Complete listing: every container of the stack that belongs to a target.
 
-    ``targets`` is the list in force (labels can add to it and take from it).
-    ``never_started`` names created containers whose predecessor still runs.
+    ``targets``: the list in force, with labels. ``never_started``: created containers
+    whose predecessor runs. ``set_aside``: old containers of recreates that go on.
     """
 
     at: Moment
     targets: tuple[Target, ...]
     containers: tuple[tuple[InstanceId, Container], ...]
     never_started: tuple[tuple[InstanceId, str], ...] = ()
+    set_aside: tuple[tuple[InstanceId, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,7 @@ class EngineReachabilityChanged:
     """The engine became reachable or unreachable, with the reason.
 
     ``deaf``: why its events are not received for good; empty: they are received, or
-    soon will be again.
-    ``other``: the name of an engine other than Docker, which is only observed.
+    soon will be again. ``other``: an engine other than Docker, which is only observed.
     """
 
     at: Moment
@@ -86,9 +86,8 @@ class EngineReachabilityChanged:
 class RemedyCallResult(StrEnum):
     """Result of the acting part of a remedy; health is judged afterwards.
 
-    NOT_SENT: nothing was done (the engine could not be asked, the container had
-    changed, or the daemon answered after all), so nothing is counted. REFUSED: the
-    same, and the engine does not permit the action at all.
+    NOT_SENT: nothing was done (no engine, another run, or a late answer), so nothing
+    is counted. REFUSED: the same, and the engine does not permit the action at all.
     """
 
     DONE = "done"
@@ -103,7 +102,7 @@ class RemedyExecuted:
     """The executor carried out a decision, as far as the engine is concerned.
 
     ``answered``: nothing was sent, because the daemon answered right before.
-    ``engine_stops``: the number of engine stops that were part of it.
+    ``engine_stops``: engine stops within it. ``settled``: it ended a former recreate.
     """
 
     at: Moment
@@ -113,6 +112,7 @@ class RemedyExecuted:
     container: Container | None = None
     answered: bool = False
     engine_stops: int = 0
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

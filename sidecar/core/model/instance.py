@@ -143,6 +143,8 @@ class Instance:
     kills: tuple[ForeignSignal, ...] = ()
     overlap: RestartOverlap = RestartOverlap()
     """Actions that others requested of the engine during our last restart."""
+    set_aside: str = ""
+    """Name of its old container, while a recreate has not ended."""
     redeploy: Redeploy | None = None
     """Its redeploy, while that is not finished."""
     seen_mono: float | None = None
@@ -191,6 +193,8 @@ class Instance:
     counted_mono: tuple[float, ...] = ()
     """Its automatic restarts of the last hour."""
     refusal: Refusal | None = None
+    recreated_in: str = ""
+    """The incident in which it was recreated, or could not be: once per incident."""
     balance: Balance | None = None
     """Last known balance of its wallet."""
     unmatched: Balance | None = None

@@ -36,7 +36,8 @@ class Lane:
 class RemedyStats:
     """Statistics of one remedy for one cause.
 
-    ``outages`` counts outages whose first try was this remedy for this cause.
+    ``outages`` counts outages whose first try was this remedy for this cause; of a
+    recreate, which comes after other tries, all outages in which it was tried.
     """
 
     tries: int = 0

@@ -108,6 +108,8 @@ class Target:
     busy: BusySettings | None = None
     backup: BackupSettings | None = None
     severity: Severity | None = None
+    recreate: bool = False
+    """May its container be replaced by an equal one, if restarts do not help?"""
     may_finish: bool = False
     """It comes from a watch label alone: it may be a job, which may end."""
     declared: bool = field(default=True, compare=False)

@@ -16,7 +16,7 @@ from sidecar.core.policy.proposal import Proposal
 from sidecar.core.policy.proposals import propose
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
-from sidecar.core.recovery import busy_wait
+from sidecar.core.recovery import busy_wait, recreation
 from sidecar.core.recovery.polite_stop import (
     is_called_off_by_answer,
     is_free,
@@ -30,6 +30,9 @@ from sidecar.core.status import (
 )
 from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.core.status.streaks import is_gone
+
+_STOPPING = frozenset({Action.RESTART, Action.RECREATE})
+"""Actions that stop a container that runs."""
 
 
 def decide(state: State, instance_id: InstanceId, at: Moment) -> Decision | None:
@@ -165,7 +168,7 @@ def _permitted_decision(
 ) -> Decision:
     """The decision to carry out a remedy to which no guard objects."""
     is_restart = proposal.action is Action.RESTART
-    if is_restart:
+    if proposal.action in _STOPPING and not proposal.settles:
         why = busy_wait.describe_wait(
             state, instance, proposal.trigger, proposal.why, at
         )
@@ -204,6 +207,7 @@ def guard_input(
         proposal.trigger,
         proposal.forced,
         proposal.finishes,
+        proposal.settles,
     )
 
 
@@ -224,6 +228,7 @@ def _decision_from(instance: Instance, proposal: Proposal, at: Moment) -> Decisi
         container.run if container is not None else None,
         incident=instance.incident,
         forced=proposal.forced,
+        settles=proposal.settles,
     )
 
 
@@ -239,7 +244,7 @@ def _add_stop_options(
         absent = expected_wallets.find_absent(instance, target)
         wait_s = loading_s(instance, target, len(absent), decision.at.mono)
         return replace(decision, wallets=absent, polite_stop_s=wait_s)
-    if decision.action is not Action.RESTART:
+    if decision.action not in _STOPPING or decision.settles:
         return replace(decision, stop_timeout_s=settings.stop_timeout_s)
     silent = decision.cause in {Cause.HUNG, Cause.REFUSED}
     stop_s = settings.dead_stop_timeout_s if silent else settings.stop_timeout_s
@@ -253,6 +258,7 @@ def _add_stop_options(
         decision,
         stop_timeout_s=stop_s,
         polite_stop_s=polite_s,
+        wallets=recreation.wallets_to_keep(decision, instance, target),
         reason=reason,
         process_gone=is_gone(instance.health) and decision.trigger.is_automatic,
     )

@@ -18,6 +18,7 @@ from sidecar.core.policy.next_failure import (
     likely_cause,
 )
 from sidecar.core.policy.proposals import propose
+from sidecar.core.recovery import recreation
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +65,7 @@ def _find_case(state: State, instance: Instance, at: Moment) -> tuple[GuardInput
     remedy = CAUSES[cause].remedy or RemedyKind.RESTART
     settles = instance.settling is not None
     trigger = Trigger.DEPENDENCY if settles else Trigger.FAILURE
-    action = Action(remedy.value)
+    action = recreation.choose_action(
+        state, instance, target, cause, Action(remedy.value)
+    )
     return GuardInput(state, instance, target, at, action, cause, trigger), False

@@ -14,6 +14,7 @@ from sidecar.core.model.target import Target
 from sidecar.core.policy.guards.answers import GuardExplanation, first_true_s
 from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.reason.reason import Reason
+from sidecar.core.recovery import recreation
 from sidecar.core.status.container_run import is_running
 from sidecar.core.status.current_cause import current_cause
 from sidecar.core.status.start_period import is_in_start_period
@@ -87,13 +88,24 @@ def explain_next_failure(
         missing=missing,
         needed=target.cadence.failure_threshold if _counts(cause) else 0,
         certain_in_s=certain_in_s,
-        remedy=Action(remedy.value) if remedy is not None else None,
+        remedy=_choose_action(case, cause, remedy),
         why_not=CAUSES[cause].why_not,
         lane=lane.name,
         try_number=number,
         tries_in_lane=of_lane,
         earliest_s=earliest_s if can_act else None,
         held_by=held_by,
+    )
+
+
+def _choose_action(
+    case: GuardInput, cause: Cause, remedy: RemedyKind | None
+) -> Action | None:
+    if remedy is None:
+        return None
+    action = Action(remedy.value)
+    return recreation.choose_action(
+        case.state, case.instance, case.target, cause, action
     )
 
 

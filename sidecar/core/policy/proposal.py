@@ -26,6 +26,8 @@ class Proposal:
     forced: bool = False
     finishes: bool = False
     """It finishes a remedy that a dead predecessor began."""
+    settles: bool = False
+    """It ends an earlier recreate, forward or back."""
 
 
 def propose_page(cause: Cause, what: Reason) -> Proposal:

@@ -17,6 +17,11 @@ from sidecar.core.policy.proposal import (
     is_uninspected,
     propose_page,
 )
+from sidecar.core.policy.recreate_proposals import (
+    deepen,
+    is_being_recreated,
+    propose_settlement,
+)
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery.wallet_load import is_probed_since_load
@@ -56,7 +61,8 @@ def propose(
             instance, at
         )
     return (
-        _takeover_proposal(instance, target, at)
+        propose_settlement(instance, at)
+        or _takeover_proposal(instance, target, at)
         or propose_planned(state, instance, at)
         or _absent_proposal(instance, target, at)
         or _own_network_proposal(state, instance, target, at)
@@ -67,7 +73,7 @@ def propose(
         or _late_boot_proposal(instance, target, at)
         or _after_dependency_proposal(instance)
         or _wallet_proposal(instance, target)
-        or propose_for_failure(instance, target, at)
+        or deepen(state, instance, target, propose_for_failure(instance, target, at))
         or _redeploy_proposal(instance, at)
     )
 
@@ -109,7 +115,9 @@ def _takeover_proposal(
     if decision.trigger.is_automatic and not _is_curable(instance, target, at):
         return None
     cause = instance.health.cause
-    return Proposal(Action.RESTART, decision.trigger, cause, why, finishes=True)
+    recreates = decision.action is Action.RECREATE
+    action = Action.RECREATE if recreates else Action.RESTART
+    return Proposal(action, decision.trigger, cause, why, finishes=True)
 
 
 def _is_curable(instance: Instance, target: Target, at: Moment) -> bool:
@@ -123,6 +131,8 @@ def _is_curable(instance: Instance, target: Target, at: Moment) -> bool:
 def _absent_proposal(instance: Instance, target: Target, at: Moment) -> Proposal | None:
     trigger = Trigger.FAILURE
     if instance.container is None:
+        if is_being_recreated(instance):
+            return None
         if not may_report(instance, target, Cause.MISSING, at):
             why = Reason.of(R.WAITS_FOR_REDEPLOY)
             return Proposal(Action.HOLD, trigger, Cause.MISSING, why, Guard.NOT_CURABLE)

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 from sidecar.core.model.container import Container, Process
 from sidecar.core.model.engine_event_kind import EngineEventKind
+from sidecar.core.reason.reason import Reason
 
 
 class EngineError(Exception):
@@ -93,6 +94,21 @@ class ExecResult(NamedTuple):
     output: str
 
 
+class Replacement(NamedTuple):
+    """A container that is to replace another one, as the engine's API describes it.
+
+    ``body``, ``original`` and the settings of ``networks`` (by name; the engine joins
+    further networks after the create) are JSON. ``obstacles``: why the engine cannot
+    make an equal container; empty: it can.
+    """
+
+    name: str
+    body: bytes = b""
+    networks: tuple[tuple[str, bytes], ...] = ()
+    original: bytes = b""
+    obstacles: tuple[Reason, ...] = ()
+
+
 class Engine(Protocol):
     """The container engine, limited to one stack. Every call has a deadline.
 
@@ -119,6 +135,28 @@ class Engine(Protocol):
 
     async def signal(self, container_id: str, signal: str) -> None:
         """Send a signal, such as SIGCONT, to the container's main process."""
+
+    async def plan_replacement(
+        self, container_id: str, wallets: tuple[str, ...] | None
+    ) -> Replacement:
+        """The plan of an equal container; only reads. ``wallets``: paths of its
+        wallets, which must be on a volume; None: it is no wallet daemon.
+        """
+
+    async def create_replacement(self, plan: Replacement) -> Container:
+        """Create the planned container under its name, and start nothing.
+
+        EngineRefused: the new one differs from the original; it may exist all the same.
+        """
+
+    async def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name."""
+
+    async def remove_stopped(self, container_id: str) -> None:
+        """Remove a container that does not run; its volumes stay."""
+
+    async def check_removal(self) -> None:
+        """Raise EngineForbidden if the engine refuses all removals of containers."""
 
     async def logs(self, container_id: str, lines: int) -> str:
         """The last lines of the container's log, with time stamps."""

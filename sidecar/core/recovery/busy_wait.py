@@ -25,6 +25,9 @@ from sidecar.core.status.streaks import is_gone
 
 FRESH_S = 20.0
 """Age up to which "free" is true: it is asked every 5 s, and may take 5 s to answer."""
+_ENDING_ACTIONS = frozenset(
+    {Action.RESTART, Action.RECREATE, Action.START, Action.SKIP}
+)
 _BEGIN_S = 60.0
 """Time for a planned restart to begin once its wait is over."""
 
@@ -124,7 +127,7 @@ def advance_waits(state: State, decision: Decision, at: Moment) -> State:
     instance = state.instances[decision.instance]
     if decision.guard is Guard.BUSY:
         return _begin_waits(state, instance, decision.trigger, at)
-    if decision.action in {Action.RESTART, Action.START, Action.SKIP}:
+    if decision.action in _ENDING_ACTIONS:
         return end_waits(state, instance.id.target)
     return state
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.model.cause import RemedyKind
+from sidecar.core.model.decision import Action
+from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import RemedyStats
 from sidecar.core.model.state import EfficacyKey, State
 from sidecar.core.model.transition import (
@@ -12,6 +14,14 @@ from sidecar.core.model.transition import (
 )
 
 INEFFECTIVE_OUTAGES = 4
+
+
+def is_tried_now(action: Action, instance: Instance) -> bool:
+    """Was this remedy tried in the present outage? A recreate comes once in it."""
+    is_recreated = bool(instance.incident) and (
+        instance.recreated_in == instance.incident
+    )
+    return action is not Action.RECREATE and instance.lane.tries > is_recreated
 
 
 def is_ineffective(record: RemedyStats, *, tried_now: bool) -> bool:
@@ -34,7 +44,8 @@ def record_remedy_result(state: State, ended: RemedyEnded) -> State:
     seconds = (
         (*stats.seconds, ended.seconds)[-MAX_DURATIONS:] if helped else stats.seconds
     )
-    began_outage = state.instances[ended.instance].lane.tries <= 1
+    is_first = state.instances[ended.instance].lane.tries <= 1
+    began_outage = is_first or ended.action is Action.RECREATE
     record = RemedyStats(
         stats.tries + 1,
         stats.outages + began_outage,

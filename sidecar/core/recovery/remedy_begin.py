@@ -18,6 +18,7 @@ from sidecar.core.recovery import (
     busy_wait,
     dependents,
     planned_restart,
+    recreation,
     restart_rate,
     retry_budget,
 )
@@ -29,7 +30,7 @@ ACT_MARGIN_S = 150.0
 The executor ends all that it begins in less; otherwise its begin or its end was lost.
 """
 
-STARTING_ACTIONS = frozenset({Action.START, Action.RESTART})
+STARTING_ACTIONS = frozenset({Action.START, Action.RESTART, Action.RECREATE})
 
 
 def on_decision_made(state: State, event: DecisionMade) -> Update:
@@ -103,7 +104,12 @@ def _resume_remedy(instance: Instance, event: DecisionMade) -> Instance:
 
 def _counts_towards_rate(decision: Decision) -> bool:
     """Does it count towards the restart limit of the stack? Operators' own do not."""
-    return decision.action in STARTING_ACTIONS and decision.trigger.is_automatic
+    return decision.action in STARTING_ACTIONS and _is_try(decision)
+
+
+def _is_try(decision: Decision) -> bool:
+    """Is it one of the limited tries? To end a recreate is no try of its own."""
+    return decision.trigger.is_automatic and not decision.settles
 
 
 def _act_deadline_mono(event: DecisionMade) -> float:
@@ -124,12 +130,12 @@ def _begin_remedy(instance: Instance, event: DecisionMade) -> Instance:
         addresses=instance.addresses,
     )
     lane, counted = instance.lane, instance.counted_mono
-    if decision.trigger.is_automatic:
+    if _is_try(decision):
         now = event.at.mono
         lane = retry_budget.count_try(lane, now)
         counted = (*restart_rate.within_hour(counted, now), now)
     return replace(
-        instance,
+        recreation.note_begin(instance, decision),
         remedy=remedy,
         lane=lane,
         counted_mono=counted,

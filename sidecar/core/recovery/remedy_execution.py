@@ -29,6 +29,8 @@ from sidecar.core.reason.reason import NO_REASON, Reason
 from sidecar.core.recovery import (
     balance_check,
     engine_permission,
+    recreate_execution,
+    recreation,
     restart_rate,
     retry_budget,
     wallet_load,
@@ -52,16 +54,33 @@ def on_remedy_executed(state: State, event: RemedyExecuted) -> Update:
     if remedy.decision.action is Action.STOP:
         return _on_stopped_again(state, instance, event)
     instance = engine_permission.remember_refusal(instance, remedy, event)
+    settled = _settle(state, instance, remedy, event) if event.settled else None
+    return settled or _on_result(state, instance, remedy, event)
+
+
+def _on_result(
+    state: State, instance: Instance, remedy: Remedy, event: RemedyExecuted
+) -> Update:
     if event.result in {RemedyCallResult.NOT_SENT, RemedyCallResult.REFUSED}:
         return _on_not_sent(state, instance, event)
     return _on_sent(state, instance, remedy, event)
+
+
+def _settle(
+    state: State, instance: Instance, remedy: Remedy, event: RemedyExecuted
+) -> Update | None:
+    """Work in the end of an earlier recreate; None: it ends its remedy."""
+    attached = _attach_reported_container(instance, event)
+    return recreate_execution.on_settled(state, attached, remedy, event)
 
 
 def _on_sent(
     state: State, instance: Instance, remedy: Remedy, event: RemedyExecuted
 ) -> Update:
     """Begin the verification by probes, unless the engine reported a failure."""
-    counted = replace(instance, restarts_total=instance.restarts_total + 1)
+    counted = replace(
+        instance, restarts_total=instance.restarts_total + 1, set_aside=""
+    )
     if event.result is RemedyCallResult.FAILED:
         attached = _attach_reported_container(
             replace(counted, restarted=event.at), event
@@ -79,7 +98,11 @@ def _on_sent(
     attached = _attach_reported_container(
         replace(counted, remedy=verifying, restarted=event.at), event
     )
-    if attached.container is None or attached.redeploy is not None:
+    if (
+        attached.container is None
+        or attached.redeploy is not None
+        or engine_permission.is_recreate(remedy)
+    ):
         return update_instance(state, replace(attached, overlap=RestartOverlap()))
     run_id = attached.container.run
     part = restart_overlap.end_own_part(
@@ -112,8 +135,12 @@ def on_remedy_progressed(state: State, event: RemedyProgressed) -> Update:
 
 
 def _attach_reported_container(instance: Instance, event: RemedyExecuted) -> Instance:
-    present, reported = instance.container, event.container
-    if reported is None or (present is not None and present.id != reported.id):
+    present, reported, remedy = instance.container, event.container, instance.remedy
+    if reported is None:
+        return instance
+    recreates = remedy is not None and remedy.decision.action is Action.RECREATE
+    is_other = present is not None and present.id != reported.id
+    if is_other and not (recreates or event.settled):
         return instance
     return container_run.attach_container(instance, reported, event.at)
 
@@ -130,6 +157,10 @@ def _on_not_sent(state: State, instance: Instance, event: RemedyExecuted) -> Upd
         )
     after = revert_remedy(state, instance, event.at)
     reverted = after.instances[instance.id]
+    is_refused = event.result is RemedyCallResult.REFUSED
+    if is_refused and remedy is not None and engine_permission.is_recreate(remedy):
+        attached = _attach_reported_container(reverted, event)
+        return recreate_execution.on_refused(after, attached, remedy, event)
     if event.result is RemedyCallResult.REFUSED and _has_stopped(event):
         # Sidecar's stop request ended the daemon before the engine's refusal came.
         reverted = replace(reverted, treated=instance.treated)
@@ -194,8 +225,10 @@ def revert_remedy(state: State, instance: Instance, at: Moment) -> State:
     """Undo the decision for the remedy, with all that was counted for it."""
     remedy = instance.remedy
     decision = remedy.decision if remedy is not None else None
-    untouched = replace(instance, remedy=None, treated=None)
-    if decision is not None and decision.trigger.is_automatic:
+    untouched = replace(
+        recreation.note_reverted(instance, decision), remedy=None, treated=None
+    )
+    if decision is not None and decision.trigger.is_automatic and not decision.settles:
         began_mono = remedy.began.mono if remedy is not None else at.mono
         lane = retry_budget.revert_try(instance.lane, at.mono)
         counted = restart_rate.without_restart(instance.counted_mono, began_mono)

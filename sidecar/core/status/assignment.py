@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.status.set_aside import is_set_aside, original_name, set_aside_name
 
 ONE_OFF_LABEL = "com.docker.compose.oneoff"
 
@@ -14,13 +15,16 @@ def assign(targets: Iterable[Target], containers: Iterable[Container]) -> Assign
     """Assign the stack's containers to the targets that name them.
 
     A container from ``docker compose run`` is not assigned. While compose recreates a
-    container there are two with one number: the running one is assigned.
+    container there are two with one number: the running one is assigned. A container
+    that Sidecar has set aside counts by its original name.
     """
     permanent = [c for c in containers if c.labels.get(ONE_OFF_LABEL) != "True"]
     by_service: dict[str, list[Container]] = {}
     for container in permanent:
         by_service.setdefault(container.service, []).append(container)
-    by_name = {container.name: container for container in permanent}
+    by_name: dict[str, list[Container]] = {}
+    for container in permanent:
+        by_name.setdefault(original_name(container.name), []).append(container)
     assigned: dict[InstanceId, Container] = {}
     for target in targets:
         for number, container in _find_candidates(target, by_service, by_name):
@@ -47,21 +51,34 @@ def never_started(
     return tuple(
         (instance_id, new.name)
         for instance_id, current, new in replacements
-        if new is not None and new != current
+        if new is not None and new != current and not is_set_aside(current)
     )
+
+
+def set_aside(
+    roster: Assignment, containers: Iterable[Container]
+) -> tuple[tuple[InstanceId, str], ...]:
+    """Names of the old containers of recreates that have not ended."""
+    names = {container.name for container in containers if is_set_aside(container)}
+    if not names:
+        return ()
+    wanted = (
+        (instance_id, set_aside_name(original_name(current.name)))
+        for instance_id, current in roster
+    )
+    return tuple((instance_id, name) for instance_id, name in wanted if name in names)
 
 
 def _find_candidates(
     target: Target,
     by_service: dict[str, list[Container]],
-    by_name: dict[str, Container],
+    by_name: dict[str, list[Container]],
 ) -> list[tuple[int, Container]]:
     if target.container is not None:
-        named = by_name.get(target.container)
-        return [] if named is None else [(1, named)]
+        return [(1, container) for container in by_name.get(target.container, ())]
     service = target.service or target.name
     if service not in by_service and service in by_name:
-        return [(1, by_name[service])]
+        return [(1, container) for container in by_name[service]]
     return [(c.number, c) for c in by_service.get(service, ())]
 
 

@@ -15,10 +15,9 @@ from sidecar.core.model.event import (
     EvidenceGathered,
     ProcessesInspected,
 )
-from sidecar.core.model.instance import Instance, Redeploy
+from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import probe_failure
-from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.model.update import (
@@ -41,6 +40,7 @@ from sidecar.core.status import (
     memory_kill,
     process_loss,
 )
+from sidecar.core.status.replacements import note_replacements
 from sidecar.core.status.start_period import (
     is_in_start_period,
 )
@@ -52,10 +52,12 @@ def on_containers_listed(state: State, event: ContainersListed) -> Update:
     """Take over a list of containers: present, removed and missing instances."""
     targets = {target.name: target for target in event.targets}
     present, never_started = dict(event.containers), dict(event.never_started)
+    set_aside = dict(event.set_aside)
     instances = {
-        i: _note_redeploy(
+        i: note_replacements(
             _apply_listing(state, i, present.get(i), event.at),
             never_started.get(i),
+            set_aside.get(i),
             event.at,
         )
         for i in _expected_instances(state, targets, present)
@@ -132,16 +134,6 @@ def _presume_lost_tries(state: State, instance: Instance, target: Target) -> Ins
         lane=retry_budget.presume_tries(instance.lane, settings, now),
         load_lane=retry_budget.presume_tries(instance.load_lane, settings, now),
     )
-
-
-def _note_redeploy(instance: Instance, name: str | None, at: Moment) -> Instance:
-    redeploy = instance.redeploy
-    if name == (redeploy.name if redeploy is not None else None):
-        return instance
-    if name is None:
-        return replace(instance, redeploy=None)
-    # A redeploy begins with a stop, too, which must not be repeated.
-    return replace(instance, redeploy=Redeploy(name, at), overlap=RestartOverlap())
 
 
 def _with_public_name(

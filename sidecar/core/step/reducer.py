@@ -108,6 +108,7 @@ def is_unaffected_by_time(instance: Instance) -> bool:
         and not instance.looping
         and not instance.overlap.has_others_stop
         and instance.redeploy is None
+        and not instance.set_aside
     )
 
 

@@ -23,7 +23,7 @@ from sidecar.core.text.formatting import median, rfc3339
 from sidecar.web.views.status import incident
 
 MAX_GAPS = 100
-_STARTS = frozenset({"start", "restart"})
+_STARTS = frozenset({"start", "restart", "recreate"})
 
 S = TypeVar("S", bound=Struct)
 

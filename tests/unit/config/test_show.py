@@ -75,6 +75,7 @@ def test_every_setting_of_the_process_is_shown() -> None:
         "after_dependency",
         "settle",
         "restart",
+        "recreate",
     ]
     probe = targets["wallet"]["probe"][0]
     assert (probe["username"], probe["password"]) == ("bchrpc", "***")

@@ -11,7 +11,7 @@ from sidecar.core.recovery import busy_wait
 
 def check_busy(case: GuardInput) -> Reason | None:
     """Wait while the target, or a dependent of a planned restart, is busy."""
-    if case.action is not Action.RESTART:
+    if case.settles or case.action not in {Action.RESTART, Action.RECREATE}:
         return None
     asked = busy_wait.instances_to_ask(case.state, case.instance, case.trigger)
     objections = (_find_objection(case, instance) for instance in asked)

@@ -79,7 +79,8 @@ def check_engine_policy(case: GuardInput) -> Reason | None:
     exited_mono = case.instance.exited_mono
     if not container.engine_restarts_it or exited_mono is None or case.forced:
         return None
-    if container_run.is_stopped_by_person(case.instance):
+    # After a stop that was asked for, the policy does nothing.
+    if case.settles or container_run.is_stopped_by_person(case.instance):
         return None
     if case.at.mono - exited_mono >= ENGINE_RESTART_WAIT_S:
         return None

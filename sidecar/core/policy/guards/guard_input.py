@@ -25,3 +25,5 @@ class GuardInput:
     """An operator used ``--now``: waiting times and budgets do not apply."""
     finishes: bool = False
     """It finishes a remedy of a dead predecessor, which was permitted then."""
+    settles: bool = False
+    """It ends a recreate, forward or back: nothing is to stay half done."""

@@ -39,7 +39,7 @@ def check_ineffective(case: GuardInput) -> Reason | None:
         return None
     key = EfficacyKey(case.target.name, case.cause, RemedyKind(case.action.value))
     record = case.state.ledger.get(key)
-    tried_now = case.instance.lane.tries > 0
+    tried_now = efficacy.is_tried_now(case.action, case.instance)
     if record is None or not efficacy.is_ineffective(record, tried_now=tried_now):
         return None
     return Reason.of(

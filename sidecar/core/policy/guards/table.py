@@ -89,7 +89,7 @@ def _must_pass(case: GuardInput, guard: Guard) -> bool:
         return guard.rule.holds_takeover
     if not case.finishes:
         return True
-    starts = case.action is Action.START
+    starts = case.action is Action.START or case.settles
     return guard.rule.holds_takeover or (
         guard.rule.holds_takeover_restart and not starts
     )

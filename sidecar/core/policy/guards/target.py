@@ -11,7 +11,7 @@ from sidecar.core.status.streaks import may_return
 
 def check_starting(case: GuardInput) -> Reason | None:
     """Wait for the end of the start period."""
-    if case.forced or case.action is not Action.RESTART:
+    if case.forced or case.action not in {Action.RESTART, Action.RECREATE}:
         return None
     if not is_in_start_period(case.instance, case.target, case.at.mono):
         return None

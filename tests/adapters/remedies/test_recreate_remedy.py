@@ -1,0 +1,257 @@
+"""A recreate with an engine in memory: all of it happens, or all is as it was."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from typing_extensions import override
+
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action
+from sidecar.core.model.event import RemedyCallResult, RemedyExecuted
+from sidecar.core.ports.engine import (
+    EngineError,
+    EngineForbidden,
+    EngineRefused,
+    EngineTimeout,
+    EngineUnreachable,
+)
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
+from sidecar.core.status.set_aside import set_aside_name
+from tests.support.fakes import EPOCH, FakeEngine
+from tests.support.remedy_bench import TARGET, Bench
+from tests.support.virtual_time import run_virtual
+
+NAME = "demo-electron-cash-1"
+ASIDE = set_aside_name(NAME)
+OLD, NEW = "c1", "c1+"
+STEPS = ("rename", "create", "stop", "start", "remove")
+FORBIDDEN = EngineForbidden("the engine answered 403: no")
+
+
+def make_bench(*, wallet: bool = False) -> Bench:
+    bench = Bench()
+    if not wallet:
+        bench.target = replace(TARGET, probes=())
+    return bench
+
+
+def held(engine: FakeEngine) -> dict[str, tuple[str, Status]]:
+    return {c.name: (c.id, c.status) for c in engine.held.values()}
+
+
+def runs(engine: FakeEngine) -> list[str]:
+    return [c.id for c in engine.held.values() if c.status is Status.RUNNING]
+
+
+def recreate(bench: Bench, **changes: object) -> RemedyExecuted:
+    """Run a recreate to its end, in virtual time."""
+    return run_virtual(bench.run_action(Action.RECREATE, **changes))
+
+
+def settle(bench: Bench) -> RemedyExecuted:
+    """Let another process end the recreate, as the next listing asks it to."""
+    later = make_bench()
+    later.engine = bench.engine
+    assigned = max(
+        bench.engine.held.values(),
+        key=lambda c: (c.status is Status.RUNNING, c.started_at),
+    )
+    later.container = assigned
+    later.executor._engine = bench.engine
+    return run_virtual(later.run_action(Action.RECREATE, settles=True))
+
+
+def test_recreate_replaces_container_and_removes_old_one() -> None:
+    bench = make_bench()
+    event = recreate(bench)
+    assert (event.result, event.reason.code) == (RemedyCallResult.DONE, R.RECREATED)
+    assert held(bench.engine) == {NAME: (NEW, Status.RUNNING)}
+    assert [call for call, _ in bench.engine.acts] == list(STEPS)
+    assert event.container is not None
+    assert event.container.id == NEW
+
+
+def test_old_container_runs_until_new_one_is_created() -> None:
+    bench = make_bench()
+    recreate(bench)
+    order = [call for call, _ in bench.engine.calls]
+    assert order.index("check_removal") < order.index("rename")
+    assert order.index("create") < order.index("stop") < order.index("start")
+
+
+def test_wallet_daemon_is_asked_to_stop_before_any_signal() -> None:
+    bench = make_bench(wallet=True)
+    bench.wallets.on_stop = lambda: bench.engine.crash(OLD, 0)
+    event = recreate(bench, polite_stop_s=90.0, wallets=("/data/w",))
+    assert event.result is RemedyCallResult.DONE
+    assert bench.wallets.calls == ["stop"]
+    assert runs(bench.engine) == [NEW]
+
+
+def test_obstacle_is_a_refusal_and_touches_nothing() -> None:
+    bench = make_bench()
+    bench.engine.obstacles = (Reason.of(R.REMOVED_AT_STOP),)
+    event = recreate(bench)
+    assert event.result is RemedyCallResult.REFUSED
+    assert "--rm" in str(event.reason)
+    assert bench.engine.acts == []
+
+
+@pytest.mark.parametrize("call", ["check_removal", "rename", "create"])
+def test_forbidden_call_is_a_refusal_and_old_container_never_stops(call: str) -> None:
+    bench = make_bench()
+    bench.engine.trouble(call, FORBIDDEN)
+    event = recreate(bench)
+    assert event.result is RemedyCallResult.REFUSED
+    assert "403" in str(event.reason)
+    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+    assert "stop" not in [c for c, _ in bench.engine.acts]
+
+
+def test_container_that_differs_is_removed_again() -> None:
+    bench = make_bench()
+    bench.engine.trouble("create", EngineRefused("differs in Mounts"), is_done=True)
+    event = recreate(bench)
+    assert event.result is RemedyCallResult.REFUSED
+    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+
+
+def test_new_container_that_is_not_started_is_rolled_back() -> None:
+    bench = make_bench()
+    bench.engine.trouble("start", EngineRefused("500: no such bind source"))
+    event = recreate(bench)
+    assert (event.result, event.reason.code) == (RemedyCallResult.FAILED, R.UNDONE)
+    assert "no such bind source" in str(event.reason)
+    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+
+
+class EndsAtOnce(FakeEngine):
+    """A new container that ends a second after its start."""
+
+    @override
+    def _run(self, container_id: str) -> None:
+        super()._run(container_id)
+        if container_id == NEW:
+            loop = asyncio.get_running_loop()
+            loop.call_later(1.0, self.crash, container_id, 3)
+
+
+def test_new_container_that_ends_at_once_is_rolled_back() -> None:
+    bench = Bench(EndsAtOnce)
+    bench.target = replace(TARGET, probes=())
+    event = recreate(bench)
+    assert event.result is RemedyCallResult.FAILED
+    assert "exit code 3" in str(event.reason)
+    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+
+
+def test_old_container_that_cannot_be_removed_is_named() -> None:
+    bench = make_bench()
+    bench.engine.trouble("remove", EngineRefused("500: device busy"))
+    event = recreate(bench)
+    assert event.result is RemedyCallResult.DONE
+    assert event.reason.get("container") == ASIDE
+    assert held(bench.engine)[ASIDE] == (OLD, Status.EXITED)
+    assert settle(bench).result is RemedyCallResult.DONE
+    assert held(bench.engine) == {NAME: (NEW, Status.RUNNING)}
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize("call", STEPS)
+@pytest.mark.parametrize(
+    "error",
+    [
+        EngineUnreachable("refused"),
+        EngineTimeout("silent"),
+        EngineRefused("500: no"),
+        FORBIDDEN,
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_any_failing_call_leaves_one_running_container(
+    call: str, error: EngineError, is_done: bool
+) -> None:
+    bench = make_bench()
+    bench.engine.trouble(call, error, is_done=is_done)
+    recreate(bench)
+    assert len(runs(bench.engine)) == 1
+    if ASIDE in held(bench.engine):
+        settle(bench)
+    assert list(held(bench.engine)) == [NAME]
+    assert len(runs(bench.engine)) == 1
+
+
+MOMENTS = 24
+
+
+@pytest.mark.parametrize("moment", range(MOMENTS))
+def test_kill_at_any_moment_is_settled_by_the_next_process(moment: int) -> None:
+    """Each call takes a second, so that each moment is in the middle of one."""
+    bench = make_bench()
+    bench.engine.delays = {"plan": 1.0, "check_removal": 1.0, "start": 1.0}
+    bench.engine.answer_late_s = 1.0
+
+    async def kill() -> None:
+        bench.begin(Action.RECREATE)
+        await asyncio.sleep(moment * 0.5 + 0.25)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    run_virtual(kill())
+    settle(bench)
+    assert list(held(bench.engine)) == [NAME]
+    assert len(runs(bench.engine)) == 1
+
+
+def test_settlement_without_leftover_does_nothing() -> None:
+    bench = make_bench()
+    event = settle(bench)
+    assert (event.result, event.settled) == (RemedyCallResult.DONE, True)
+    assert bench.engine.acts == []
+
+
+def test_settlement_never_lets_two_containers_run() -> None:
+    """The engine's restart policy may have started the old one after a reboot."""
+    bench = make_bench()
+    old = bench.engine.change(OLD, name=ASIDE)
+    bench.engine.held[NEW] = replace(old, id=NEW, name=NAME, started_at=EPOCH + 9.0)
+    settle(bench)
+    assert held(bench.engine) == {NAME: (NEW, Status.RUNNING)}
+    assert bench.engine.acts == [("stop", OLD), ("remove", OLD)]
+
+
+def test_settlement_touches_no_container_of_another_service() -> None:
+    bench = make_bench()
+    other = replace(bench.container, id="x", service="other", name=ASIDE)
+    bench.engine.held["x"] = other
+    settle(bench)
+    assert bench.engine.held["x"] == other
+    assert bench.engine.acts == []
+
+
+def test_refused_settlement_is_a_refusal() -> None:
+    bench = make_bench()
+    old = bench.engine.change(OLD, name=ASIDE, status=Status.EXITED)
+    bench.engine.held[NEW] = replace(
+        old, id=NEW, name=NAME, status=Status.RUNNING, started_at=EPOCH + 9.0
+    )
+    bench.engine.trouble("remove", FORBIDDEN)
+    event = settle(bench)
+    assert (event.result, event.settled) == (RemedyCallResult.REFUSED, True)
+
+
+@pytest.mark.parametrize("moment_s", [0.5, 1.5, 2.5, 4.5])
+def test_sidecar_that_ends_leaves_no_container_stopped(moment_s: float) -> None:
+    bench = make_bench()
+    bench.engine.delays = {"plan": 1.0}
+
+    async def leave() -> None:
+        bench.begin(Action.RECREATE)
+        await asyncio.sleep(moment_s)
+        await bench.executor.drain(10.0)
+
+    run_virtual(leave())
+    assert len(runs(bench.engine)) == 1
+    assert list(held(bench.engine)) == [NAME]

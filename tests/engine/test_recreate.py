@@ -1,0 +1,349 @@
+"""A container that compose made is recreated on the real engine; compose has no say."""
+
+import asyncio
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.models.containers import Container
+
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.status.set_aside import set_aside_name
+from sidecar.engine.connection import EngineConnection
+from sidecar.engine.docker import DockerEngine
+from sidecar.engine.replacement_plan import differences
+from tests.engine.harness import QUICK_RESTART, RUN_LABEL, SidecarBox, Stack, config
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+
+Json = dict[str, Any]
+SHOP = "shop"
+RECREATE = {
+    "budget": 1,
+    "slow_lane": ["1s", "3s", "10m"],
+    "recovery_timeout": "3s",
+    "stop_timeout": "1s",
+}
+FAULTY = "/tmp/faulty"
+"""While this file is in the container itself, the service answers 500."""
+SERVICE = f"""
+import http.server, os, sys
+if os.path.exists("/data/refuse") and not os.path.exists("{FAULTY}"):
+    sys.exit(3)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(500 if os.path.exists("{FAULTY}") else 200)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+"""
+
+
+class ComposeProject:
+    """The compose project of a test's stack, with one service of many settings."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self._stack = stack
+        self._folder = folder
+        secret = folder / "secret"
+        secret.write_text("x")
+        shop = {
+            "image": "sidecar-demo-service:local",
+            "entrypoint": ["python3", "-c", SERVICE],
+            "user": "0:0",
+            "init": True,
+            "restart": "unless-stopped",
+            "stop_grace_period": "1s",
+            "environment": {"A": "1", "EMPTY": ""},
+            "labels": {**RUN_LABEL, "own.label": "a=b"},
+            "networks": {
+                "front": {"aliases": [SHOP, "till"]},
+                "back": {"aliases": ["inner"], "ipv4_address": self.address},
+            },
+            "volumes": ["data:/data", f"{folder}:/settings:ro"],
+            "tmpfs": ["/scratch"],
+            "secrets": ["key"],
+            "mem_limit": "64m",
+            "cap_drop": ["NET_RAW"],
+            "extra_hosts": ["elsewhere.example:10.9.9.9"],
+            "healthcheck": {"test": ["CMD", "true"], "interval": "30s"},
+            "ports": ["127.0.0.1::8080"],
+        }
+        document = {
+            "services": {SHOP: shop},
+            "networks": {
+                "front": {"external": True, "name": stack.network.name},
+                "back": {
+                    "labels": RUN_LABEL,
+                    "ipam": {"config": [{"subnet": self.subnet}]},
+                },
+            },
+            "volumes": {"data": {"labels": RUN_LABEL}},
+            "secrets": {"key": {"file": str(secret)}},
+        }
+        (folder / "compose.yaml").write_text(json.dumps(document))
+
+    @property
+    def subnet(self) -> str:
+        """A network that no other test uses, from the project's random name."""
+        number = int(self._stack.project.rpartition("-")[2], 16)
+        return f"10.{200 + number % 50}.{number // 50 % 250}.0/24"
+
+    @property
+    def address(self) -> str:
+        return self.subnet.replace(".0/24", ".77")
+
+    def run(self, *command: str) -> str:
+        """The output of a compose command in this project."""
+        result = subprocess.run(
+            ["docker", "compose", "-p", self._stack.project, *command],
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            timeout=60.0,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout + result.stderr
+
+    @property
+    def shop(self) -> Container:
+        """The service's container as it is now."""
+        return self._stack.client.containers.get(self.name)
+
+    @property
+    def name(self) -> str:
+        return f"{self._stack.project}-{SHOP}-1"
+
+    @property
+    def names(self) -> list[str]:
+        """All containers of the service, running or not."""
+        label = "com.docker.compose.service=" + SHOP
+        project = f"com.docker.compose.project={self._stack.project}"
+        found = self._stack.client.containers.list(
+            all=True, filters={"label": [label, project]}
+        )
+        return sorted(str(container.name) for container in found)
+
+    def execute(self, command: str) -> None:
+        status, output = self.shop.exec_run(["sh", "-c", command])
+        assert status == 0, output
+
+
+@pytest.fixture
+def project(stack: Stack, tmp_path: Path) -> Iterator[ComposeProject]:
+    project = ComposeProject(stack, tmp_path)
+    project.run("up", "--detach")
+    try:
+        yield project
+    finally:
+        stack.watcher.docker.kill()
+        project.run("down", "--volumes", "--timeout", "0")
+
+
+@pytest.fixture
+def watcher(stack: Stack, project: ComposeProject) -> SidecarBox:
+    target = {
+        "probe": {"type": "http", "url": f"http://{SHOP}:8080/"},
+        "restart": {**QUICK_RESTART, **RECREATE},
+        "recreate": True,
+    }
+    defaults = {
+        "interval": "1s",
+        "fast_interval": "300ms",
+        "timeout": "1500ms",
+        "start_period": "2s",
+    }
+    watcher = stack.sidecar(config({SHOP: target}, defaults=defaults))
+    stack.wait_healthy(SHOP)
+    return watcher
+
+
+def recreates(watcher: SidecarBox) -> list[str]:
+    """Outcomes of the recreates so far."""
+    return [o for action, o in watcher.outcomes(SHOP) if action == "recreate"]
+
+
+def wait_settled(stack: Stack, project: ComposeProject) -> None:
+    stack.wait_for(
+        "one container of the right name", lambda: project.names == [project.name]
+    )
+    stack.wait_for("it runs", lambda: project.shop.status == "running")
+
+
+def test_recreate_is_unseen_by_compose_and_refused_without_permission(
+    stack: Stack, project: ComposeProject, watcher: SidecarBox
+) -> None:
+    project.execute("echo kept > /data/kept")
+    before = project.shop
+    project.execute(f"touch {FAULTY}")
+    stack.wait_for("it is recreated", lambda: recreates(watcher) == ["recovered"])
+
+    after = project.shop
+    assert after.id != before.id
+    assert project.names == [project.name]
+    assert list(differences(before.attrs, after.attrs)) == []
+    project.execute("grep kept /data/kept")
+    back = f"{stack.project}_back"
+    endpoint = after.attrs["NetworkSettings"]["Networks"][back]
+    assert endpoint["IPAddress"] == project.address
+    assert {"inner", SHOP, project.name} <= set(endpoint["DNSNames"])
+
+    said = project.run("up", "--detach")
+    assert "Recreate" not in said
+    assert project.shop.id == after.id
+    assert project.shop.attrs["State"]["StartedAt"] == after.attrs["State"]["StartedAt"]
+
+    # The next incident, behind a filter that allows no create.
+    stack.proxy.answer("POST", "/containers/create", 403, '{"message": "not allowed"}')
+    project.execute(f"touch {FAULTY}")
+    stack.wait_for("it is refused", lambda: recreates(watcher)[1:] == ["failed"])
+    ended = [r for r in watcher.records(SHOP) if "not allowed" in r.message]
+    assert ended[-1].fields["action"] == "recreate"
+    assert project.names == [project.name]
+    assert project.shop.id == after.id
+    restarts = watcher.outcomes(SHOP).count(("restart", "not_recovered"))
+    stack.wait_for(
+        "restarts go on",
+        lambda: watcher.outcomes(SHOP).count(("restart", "not_recovered")) > restarts,
+    )
+
+
+def test_recreate_is_rolled_back_and_survives_kills(
+    stack: Stack, project: ComposeProject, watcher: SidecarBox
+) -> None:
+    # The new container ends at once; the old one, with its file, would not.
+    project.execute("touch /data/refuse")
+    before = project.shop
+    project.execute(f"touch {FAULTY}")
+    stack.wait_for("it is rolled back", lambda: recreates(watcher) == ["failed"])
+    wait_settled(stack, project)
+    assert project.shop.id == before.id
+    record = next(r for r in watcher.records(SHOP) if "exit code 3" in r.message)
+    assert "has its place back" in record.message
+    project.execute(f"rm /data/refuse {FAULTY}")
+    stack.wait_healthy(SHOP)
+
+    kill_after(stack, project, "stop")
+    assert project.shop.id == before.id
+    project.execute(f"rm {FAULTY}")
+    stack.wait_healthy(SHOP)
+
+    kill_after(stack, project, "start")
+    assert project.shop.id != before.id
+    stack.wait_healthy(SHOP)
+    assert "Recreate" not in project.run("up", "--detach")
+
+
+def kill_after(stack: Stack, project: ComposeProject, verb: str) -> None:
+    """Kill Sidecar after the engine has done this part of a recreate; start it anew."""
+    asked = len(calls(stack, verb))
+    stack.proxy.keep_back(verb)
+    project.execute(f"touch {FAULTY}")
+    stack.wait_for(
+        f"the engine is told: {verb}", lambda: calls(stack, verb)[asked:], 60.0
+    )
+    aside = stack.client.containers.get(set_aside_name(project.name))
+    wait_for_stop(aside)
+    if verb == "start":
+        stack.wait_for("the new one runs", lambda: project.shop.status == "running")
+    stack.watcher.docker.kill(signal="SIGKILL")
+    stack.watcher.docker.wait(timeout=30)
+    assert len(project.names) == 2
+    stack.watcher.docker.start()
+    wait_settled(stack, project)
+
+
+def calls(stack: Stack, verb: str) -> list[str]:
+    return [request.verb for request in stack.proxy.posts if request.verb == verb]
+
+
+def wait_for_stop(container: Container) -> None:
+    deadline = time.monotonic() + 20.0
+    while container.status == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        container.reload()
+
+
+# --- what is refused, from real containers
+
+
+REFUSED: dict[str, tuple[Json, list[R]]] = {
+    "plain": ({}, [R.USED_BY_OTHER]),
+    "user": ({"network_mode": "service:plain"}, []),
+    "copied": (
+        {"configs": [{"source": "text", "target": "/etc/own.conf"}]},
+        [R.FILES_IN_CONTAINER],
+    ),
+    "unnamed": ({"volumes": ["/data"]}, [R.VOLUME_UNNAMED]),
+    "linked": ({"links": ["plain"]}, [R.HAS_LINKS]),
+    "named": ({"volumes": ["data:/data"]}, []),
+    "written": (
+        {"entrypoint": ["sh", "-c", "echo 1 > /srv/ledger; exec sleep 999"]},
+        [R.FILES_IN_CONTAINER],
+    ),
+    "on_host": ({"network_mode": "host"}, []),
+}
+
+
+@pytest.fixture
+def refused_project(tmp_path: Path) -> Iterator[str]:
+    name = f"sctest-{tmp_path.name[:20].replace('_', '-')}-{time.time_ns() % 10**6}"
+    plain = {
+        "image": "sidecar-base:local",
+        "entrypoint": ["sleep", "999"],
+        "labels": RUN_LABEL,
+        "stop_grace_period": "0s",
+    }
+    document = {
+        "services": {key: {**plain, **more} for key, (more, _) in REFUSED.items()},
+        "configs": {"text": {"content": "x=1"}},
+        "volumes": {"data": {"labels": RUN_LABEL}},
+    }
+    (tmp_path / "compose.yaml").write_text(json.dumps(document))
+    compose = ["docker", "compose", "-p", name]
+
+    def run(*command: str) -> None:
+        subprocess.run(
+            [*compose, *command],
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=60.0,
+            check=True,
+        )
+
+    run("up", "--detach")
+    yield name
+    run("down", "--volumes", "--timeout", "0")
+
+
+def test_containers_that_cannot_be_made_again_are_found(refused_project: str) -> None:
+    async def plan() -> dict[str, list[R]]:
+        link = EngineConnection.from_environ({}, on_request=lambda *_: None)
+        engine = DockerEngine(link, refused_project)
+        try:
+            found = {}
+            for container in await engine.containers():
+                planned = await engine.plan_replacement(container.id, None)
+                found[container.service] = [o.code for o in planned.obstacles]
+            (named,) = [c for c in await engine.containers() if c.service == "named"]
+            for path in ("/data/wallet", "/root/wallet"):
+                planned = await engine.plan_replacement(named.id, (path,))
+                found[path] = [o.code for o in planned.obstacles]
+            await engine.check_removal()
+        finally:
+            await engine.close()
+        return found
+
+    expected = {key: codes for key, (_, codes) in REFUSED.items()}
+    wallets: dict[str, list[R]] = {
+        "/data/wallet": [],
+        "/root/wallet": [R.WALLET_IN_CONTAINER],
+    }
+    assert asyncio.run(plan()) == expected | wallets
