@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 from loguru import logger
 
+from sidecar.backup.store import digest_of
 from sidecar.backup.tar_archive import TarFile, TarFolder, build_archive
 from sidecar.core.backup.edges import RestoreTestResult, WalletCopy
 from sidecar.core.backup.record import Encryption, FileOwner
@@ -41,10 +42,14 @@ _FOLDER_MODE, _PRIVATE_FOLDER_MODE = 0o755, 0o700
 _MARGIN_S = 10.0
 """Time that is kept for the script's end and its answer."""
 _LONGEST_WORDS = 200
+_PLAIN_REASONS = {
+    "not_loaded": Reason.of(R.RESTORE_TEST_NO_PASSWORD),
+    "replaced": Reason.of(R.RESTORE_TEST_REPLACED),
+}
 
 
 class _Answer(msgspec.Struct):
-    outcome: Literal["loaded", "failed", "not_loaded", "refused", "silent"]
+    outcome: Literal["loaded", "failed", "not_loaded", "replaced", "refused", "silent"]
     said: str = ""
     addresses: int | None = None
 
@@ -125,7 +130,7 @@ class RestoreTest:
         ended = await self._throwaways.execute(
             key,
             ("python3", "-c", script),
-            {_VARIABLE: _request(probe, wallet.path, patience_s)},
+            {_VARIABLE: _request(probe, wallet, patience_s)},
             patience_s + _MARGIN_S,
         )
         return self._judge(ended, probe, wallet, patience_s)
@@ -176,8 +181,8 @@ class RestoreTest:
                 return _make_loaded_result(answer.addresses)
             case "failed":
                 return _judge_failure(wallet.data, said)
-            case "not_loaded":
-                return _make_open_result(Reason.of(R.RESTORE_TEST_NO_PASSWORD))
+            case "not_loaded" | "replaced":
+                return _make_open_result(_PLAIN_REASONS[answer.outcome])
             case "refused":
                 return _make_open_result(Reason.of(R.RESTORE_TEST_REFUSED, said=said))
             case "silent":
@@ -223,7 +228,7 @@ def _build(
     return build_archive([*folders, *contents])
 
 
-def _request(probe: ElectronCashProbe, wallet_path: str, patience_s: float) -> str:
+def _request(probe: ElectronCashProbe, wallet: WalletCopy, patience_s: float) -> str:
     url = urlsplit(probe.url)
     login = probe.credentials
     return json.dumps(
@@ -232,7 +237,8 @@ def _request(probe: ElectronCashProbe, wallet_path: str, patience_s: float) -> s
             "path": url.path or "/",
             "username": login.username if login else "",
             "password": login.password if login else "",
-            "wallet_path": wallet_path,
+            "wallet_path": wallet.path,
+            "sha256": digest_of(wallet.data),
             "wallet_password": probe.wallet_password,
             "patience_s": patience_s,
         }

@@ -2,19 +2,22 @@
 
 It needs the standard library alone, of Python 3.7 or newer. The variable
 SIDECAR_RESTORE_TEST has the request as JSON: ``port``, ``path``, ``username``,
-``password``, ``wallet_path``, ``wallet_password``, ``patience_s``. The answer is one
-line of JSON: ``outcome`` (``loaded``; ``failed``: the daemon answered with an error;
-``not_loaded``; ``refused``; ``silent``), ``said`` and ``addresses``.
+``password``, ``wallet_path``, ``wallet_password``, ``sha256``, ``patience_s``. The
+answer is a line of JSON: ``outcome`` (``loaded``; ``failed``: the daemon says an error;
+``not_loaded``; ``replaced``: the file is not the copy; ``refused``; ``silent``),
+``said`` and ``addresses``.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.client
 import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 _CALL_S = 30.0
@@ -89,6 +92,8 @@ def wait_and_load(daemon: Daemon, request: dict[str, Any]) -> dict[str, Any]:
     """Wait until the daemon answers, load the wallet, count its addresses."""
     if not wait(daemon):
         return {"outcome": "silent", "said": ""}
+    if not is_copy(request["wallet_path"], request["sha256"]):
+        return {"outcome": "replaced", "said": ""}
     error = load(daemon, request["wallet_path"], request["wallet_password"])
     if not is_loaded(daemon, request["wallet_path"]):
         return {"outcome": "failed" if error else "not_loaded", "said": error[:300]}
@@ -113,6 +118,14 @@ def wait(daemon: Daemon) -> bool:
         else:
             return True
     return False
+
+
+def is_copy(path: str, sha256: str) -> bool:
+    """Is the file still the copy? An image can make a new wallet at its first start."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest() == sha256
+    except OSError:
+        return False
 
 
 def load(daemon: Daemon, path: str, password: str | None) -> str:

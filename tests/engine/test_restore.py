@@ -108,6 +108,13 @@ async def test_fresh_daemon_loads_a_good_copy_and_refuses_a_damaged_one(
     assert refused.is_loaded is None
     assert refused.reason.code is R.RESTORE_TEST_REFUSED
 
+    # Without its configuration the daemon makes a new wallet in place of the copy.
+    box.run("mv", "/data/config", "/data/config.away")
+    replaced = await bench.prove(box, copy)
+    assert replaced.is_loaded is None
+    assert replaced.reason.code is R.RESTORE_TEST_REPLACED
+    box.run("mv", "/data/config.away", "/data/config")
+
     path = "/data/wallets/locked"
     await asyncio.to_thread(box.make_wallet, path, "the wallet's password")
     locked = await bench.copy(box, path)

@@ -91,6 +91,7 @@ class ReasonCode(StrEnum):
     RESTORE_TEST_COUNTED = auto()
     RESTORE_TEST_FAILED = auto()
     RESTORE_TEST_NO_PASSWORD = auto()
+    RESTORE_TEST_REPLACED = auto()
     RESTORE_TEST_PASSWORD = auto()
     RESTORE_TEST_REFUSED = auto()
     RESTORE_TEST_SILENT = auto()

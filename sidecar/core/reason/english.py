@@ -92,6 +92,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.RESTORE_TEST_COUNTED: "a fresh daemon without network loaded it, with {count} addresses",
         R.RESTORE_TEST_FAILED: "a fresh daemon of the same image did not load it: {said}",
         R.RESTORE_TEST_NO_PASSWORD: "no restore test: the wallet needs a password that Sidecar does not have",
+        R.RESTORE_TEST_REPLACED: "no restore test: the fresh daemon changed or replaced the file before it was loaded",
         R.RESTORE_TEST_PASSWORD: "no restore test: the wallet needs a password, or another one: {said}",
         R.RESTORE_TEST_REFUSED: "no restore test: the fresh daemon refused the user or the password of the probe: {said}",
         R.RESTORE_TEST_SILENT: "no restore test: the fresh daemon did not answer within {seconds:.0f} s",

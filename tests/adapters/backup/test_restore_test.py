@@ -111,6 +111,7 @@ async def run_test(
         (answer("loaded"), True, R.RESTORE_TEST_LOADED),
         (answer("failed", said="Cannot read"), False, R.RESTORE_TEST_FAILED),
         (answer("failed", said="Incorrect password"), None, R.RESTORE_TEST_PASSWORD),
+        (answer("replaced"), None, R.RESTORE_TEST_REPLACED),
         (answer("not_loaded"), None, R.RESTORE_TEST_NO_PASSWORD),
         (answer("refused", said="HTTP 401"), None, R.RESTORE_TEST_REFUSED),
         (answer("silent"), None, R.RESTORE_TEST_SILENT),
