@@ -84,7 +84,7 @@ SETTINGS: Mapping[type[Section], tuple[type[Any], ...]] = {
         for section in get_args(Probe)
     },
 }
-"""The settings of the core that have the defaults of a section, the first first."""
+"""The settings of the core that have the defaults of a section; the first that fits."""
 
 KINDS: Mapping[type[Section], tuple[type[Section], ...]] = {
     ProbeSection: get_args(Probe),
