@@ -127,8 +127,8 @@ class Application:
             self._context,
             self._store,
             LoopAccess(lambda: self._watchdog),
-            self._clock,
             self._mask,
+            self._backups,
         )
 
     def _build_watchdog(self, restored: RestoredStore) -> Watchdog:

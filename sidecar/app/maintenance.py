@@ -7,8 +7,10 @@ from pathlib import Path
 from sidecar.app.contexts import EngineContext
 from sidecar.app.loop_access import LoopAccess
 from sidecar.app.own_command import run_own_command
+from sidecar.clock import SystemClock
 from sidecar.config.settings import Settings
-from sidecar.core.ports.loop import Clock
+from sidecar.core.backup.ports import WalletBackups
+from sidecar.core.backup.schedule import backup_tasks
 from sidecar.engine.images import image_built_wall
 from sidecar.schedule.task_planner import TaskPlanner
 from sidecar.schedule.windows import WindowPlanner
@@ -28,13 +30,13 @@ class MaintenanceService:
         context: EngineContext,
         store: SqliteStore,
         loop: LoopAccess,
-        clock: Clock,
         mask: Mask,
+        backups: WalletBackups,
     ) -> None:
         self._settings = settings
         self._store = store
         self._loop = loop
-        self._clock = clock
+        self._clock = clock = SystemClock()
         self.file: Path | None = None
         """The configuration file that was named at the start."""
         self.planner = TaskPlanner(clock, loop.post)
@@ -49,13 +51,15 @@ class MaintenanceService:
             report=ReportSource(ReportParts(clock, loop.state, store.journal)).build,
             image_built=lambda id_: image_built_wall(context.link, id_),
             run_own=self._run_own,
+            backups=backups,
         )
         self.runner = TaskRunner(tools, loop.post)
 
     def apply(self) -> None:
         """Put the windows and the tasks of the settings in force."""
         settings = self._settings()
-        self.planner.set_tasks(settings.tasks, self._loop.state().task_progress)
+        tasks = (*settings.tasks, *backup_tasks(settings.targets))
+        self.planner.set_tasks(tasks, self._loop.state().task_progress)
         self._windows.set_windows(settings.windows)
 
     async def run(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from sidecar.core.backup.ports import WalletBackups
 from sidecar.core.model.state import State
 from sidecar.core.ports.engine import Engine
 from sidecar.core.ports.loop import Clock
@@ -46,6 +47,7 @@ class TaskTools:
     report: Callable[[float], Awaitable[Report]]
     image_built: Callable[[str], Awaitable[float]]
     run_own: RunOwn
+    backups: WalletBackups
 
 
 class TaskFailed(Exception):

@@ -78,6 +78,7 @@ class FakeBackups:
     is_busy: bool = False
     restores: list[tuple[str, str]] = field(default_factory=list)
     restore_fails: Reason | None = None
+    results: tuple[BackupResult, ...] = ()
     proven_walls: dict[str, float] = field(default_factory=dict)
 
     async def overview(self) -> tuple[TargetBackups, ...]:
@@ -87,7 +88,7 @@ class FakeBackups:
         self, target: str, *, accept: bool = False, is_planned: bool = False
     ) -> tuple[BackupResult, ...]:
         self.orders.append((target, accept or is_planned))
-        return ()
+        return self.results
 
     async def verify(self, target: str) -> tuple[VerifyResult, ...]:
         self.orders.append((target, None))

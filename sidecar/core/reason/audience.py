@@ -443,6 +443,7 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.TASK_MISSED: Audience.EVERYBODY,
         R.TASK_TOO_SLOW: Audience.EVERYBODY,
         R.TASK_NOT_DONE: Audience.OPERATORS,
+        R.TASK_BACKED_UP: Audience.EVERYBODY,
         R.TASK_REMOVED: Audience.EVERYBODY,
         R.TASK_REMOVED_OF: Audience.OPERATORS,
         R.TASK_EXIT_STATUS: Audience.EVERYBODY,

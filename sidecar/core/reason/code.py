@@ -426,6 +426,7 @@ class ReasonCode(StrEnum):
     TASK_MISSED = auto()
     TASK_TOO_SLOW = auto()
     TASK_NOT_DONE = auto()
+    TASK_BACKED_UP = auto()
     TASK_REMOVED = auto()
     TASK_REMOVED_OF = auto()
     TASK_EXIT_STATUS = auto()

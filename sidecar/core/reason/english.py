@@ -427,6 +427,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.TASK_MISSED: "missed {count} times, the last at {due_wall:instant}: Sidecar was down, the host was suspended or the clock was set forward; a missed run is not caught up",
         R.TASK_TOO_SLOW: "it was not done within {wait_s:wait}",
         R.TASK_NOT_DONE: "it could not be done: {said}",
+        R.TASK_BACKED_UP: "{count} of {total} wallet files have a proven backup",
         R.TASK_REMOVED: "removed {count} records that are older than the retention",
         R.TASK_REMOVED_OF: "removed from {said}: {count}",
         R.TASK_EXIT_STATUS: "the command ended with exit status {count}",

@@ -8,11 +8,14 @@ from importlib import import_module
 from inspect import iscoroutinefunction
 from types import MappingProxyType
 
+import pytest
 from aiohttp import web
 
 from sidecar import __version__
 from sidecar.app.own_command import run_own_command
 from sidecar.clock import SystemClock
+from sidecar.core.backup.finding import Finding, FindingCode
+from sidecar.core.backup.result import BackupResult
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Event
 from sidecar.core.model.maintenance_task import (
@@ -32,11 +35,12 @@ from sidecar.core.model.task_event import TaskCompleted, TaskDue, TasksPlanned
 from sidecar.core.ports.engine import EngineForbidden, ExecResult
 from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.core.reason.code import ReasonCode as R
-from sidecar.core.reason.reason import text_reason
+from sidecar.core.reason.reason import Reason, text_reason
 from sidecar.tasks import task_runner
 from sidecar.tasks.task_runner import DETAIL_CHARACTERS, MOST_DETAILS, TaskRunner
 from sidecar.tasks.task_tools import OwnOutput, TaskTools
 from sidecar.web.report_source import ReportParts, ReportSource
+from tests.support.backup_records import PATH, FakeBackups, make_record
 from tests.support.fakes import FakeEngine
 from tests.support.memory_journal import MemoryJournal
 from tests.support.notify_receivers import receiver, until
@@ -46,6 +50,8 @@ COMMAND = Task(
     "vacuum", TaskKind.COMMAND, "", does=TargetCommand("electron-cash", ("vacuum",))
 )
 CLEAN_UP = Task("clean-up", TaskKind.CLEAN_UP, "")
+BACKUP = Task("backup:electron-cash", TaskKind.BACKUP, "", target="electron-cash")
+REMARK = Reason.of(R.BACKUP_GONE)
 DEADLINE_S = 10.0
 DAY_S = 86_400.0
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"
@@ -61,6 +67,7 @@ class Bench:
         self.images: dict[str, float] = {}
         self.outputs: dict[str, OwnOutput] = {}
         self.removed: Mapping[str, int] | StoreUnavailable = {}
+        self.backups = FakeBackups()
         self.results: asyncio.Queue[TaskCompleted] = asyncio.Queue()
         tools = TaskTools(
             clock=SystemClock(),
@@ -74,6 +81,7 @@ class Bench:
             ).build,
             image_built=self.image_built,
             run_own=self.run_own,
+            backups=self.backups,
         )
         self.runner = TaskRunner(tools, self.post)
 
@@ -114,6 +122,33 @@ async def test_every_kind_has_a_module_of_its_name() -> None:
     for kind in TaskKind:
         module = import_module(f"sidecar.tasks.kinds.{kind}")
         assert iscoroutinefunction(module.run_task)
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [
+        (BackupResult(PATH, 0.0, make_record()), TaskOutcome.DONE),
+        (BackupResult(PATH, 0.0, make_record(), test=REMARK), TaskOutcome.DONE),
+        (
+            BackupResult(PATH, 0.0, make_record(), offsite_failure=REMARK),
+            TaskOutcome.FINDINGS,
+        ),
+        (BackupResult(PATH, 0.0, failure=REMARK), TaskOutcome.FAILED),
+        (
+            BackupResult(PATH, 0.0, findings=(Finding(FindingCode.ABSENT, REMARK),)),
+            TaskOutcome.FAILED,
+        ),
+    ],
+)
+async def test_backup_ends_with_what_was_found(
+    result: BackupResult, outcome: TaskOutcome
+) -> None:
+    bench = Bench()
+    bench.backups.results = (result,)
+    ended = await bench.run(BACKUP)
+    assert ended.outcome is outcome
+    assert bool(ended.details) is (outcome is not TaskOutcome.DONE)
+    assert bench.backups.orders == [("electron-cash", True)]
 
 
 async def test_command_ends_with_its_exit_status_and_masked_output() -> None:

@@ -1,0 +1,213 @@
+"""Backups of real wallet files: before a restart, on schedule; damages hold restarts.
+
+Timings are harness.QUICK.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.engine.harness import (
+    DEFAULT_WALLET,
+    RPC_PASSWORD,
+    WALLET,
+    Box,
+    Json,
+    SidecarBox,
+    Stack,
+    WalletBox,
+    config,
+    wallet_target,
+)
+from tests.engine.test_electrum import SETTINGS, start_electrum, start_upstream
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+
+FOLDER = f"/var/lib/sidecar/backups/{WALLET}"
+ONCE_A_YEAR = "0 0 1 1 *"
+EVERY_FEW_SECONDS = "* * * * * */3"
+ELECTRUM_WALLET = "/data/regtest/wallets/default_wallet"
+
+
+def backed_up(
+    path: str, cron: str, defaults: Mapping[str, object] | None = None
+) -> Json:
+    """The settings of a wallet daemon with backups."""
+    target = wallet_target({}) | {"backup": {"path": path, "cron": cron, "keep": 5}}
+    whole = config({WALLET: target})
+    return {**whole, "defaults": dict(defaults)} if defaults else whole
+
+
+def command(watcher: SidecarBox, *words: str) -> tuple[int, Json]:
+    """The exit status and the backups of the target after a command."""
+    status, out = watcher.docker.exec_run(["sidecar", "backup", *words, "--json"])
+    assert isinstance(out, bytes)
+    (target,) = json.loads(out)["targets"]
+    return int(status or 0), dict(target)
+
+
+def run_backup(watcher: SidecarBox, *options: str) -> tuple[int, Json]:
+    """One backup by order, once no other order is under way."""
+    return command(watcher, "run", WALLET, *options)
+
+
+def stored(watcher: SidecarBox) -> list[Json]:
+    """The stored backups, newest first."""
+    return list(command(watcher, "list")[1]["backups"])
+
+
+def findings(target: Json) -> list[str]:
+    return [one["finding"] for result in target["last"] for one in result["findings"]]
+
+
+def run_as_root(box: Box, *words: str) -> bytes:
+    """The output of a command in the container, whose status must be 0."""
+    status, out = box.docker.exec_run(list(words), user="root")
+    assert status == 0, out
+    assert isinstance(out, bytes)
+    return out
+
+
+def read(box: Box, path: str) -> bytes:
+    return run_as_root(box, "cat", path)
+
+
+def change(box: Box, path: str, code: str) -> None:
+    """Change a file by Python code about ``data``; its owner stays."""
+    script = f"p={path!r}; data=open(p,'rb').read(); {code}; open(p,'wb').write(data)"
+    run_as_root(box, "python3", "-c", script)
+
+
+def write(box: Box, path: str, data: bytes) -> None:
+    change(box, path, f"data={data!r}")
+
+
+def incidents(watcher: SidecarBox) -> list[tuple[str, str]]:
+    """Cause and severity of each open incident."""
+    found = watcher.get_api("/incidents?open=true")["incidents"]
+    return [(incident["cause"], incident["severity"]) for incident in found]
+
+
+def without_address(data: bytes) -> bytes:
+    document: dict[str, Any] = json.loads(data)
+    document["addresses"] = document["addresses"][:5]
+    return json.dumps(document).encode()
+
+
+def test_backup_before_restart_and_damages_that_hold_restarts(stack: Stack) -> None:
+    daemon = stack.wallet()
+    watcher = stack.sidecar(backed_up(DEFAULT_WALLET, ONCE_A_YEAR))
+    stack.wait_healthy(WALLET)
+    restart_with_backup(stack, daemon)
+    whole = read(daemon, DEFAULT_WALLET)
+    find_each_damage(stack, daemon, whole)
+    find_damage_before_restart(stack, daemon, whole)
+    kept = read(watcher, f"{FOLDER}/{stored(watcher)[0]['id']}.wallet")
+    assert json.loads(kept)["addresses"] == json.loads(whole)["addresses"]
+    calls = stack.lifecycle_calls()
+    write(daemon, DEFAULT_WALLET, kept)
+    run_backup(watcher)
+    stack.wait_healthy(WALLET)
+    assert stack.lifecycle_calls() == [*calls, f"restart {WALLET}"]
+    stack.wait_for("all is well", lambda: incidents(watcher) == [])
+    assert json.loads(whole)["seed"] not in watcher.log()
+    assert json.loads(whole)["addresses"][0] not in watcher.log()
+
+
+def restart_with_backup(stack: Stack, daemon: WalletBox) -> None:
+    """The first backup, and one right before a restart, with the newest address."""
+    watcher = stack.watcher
+    stack.wait_for("the first backup", lambda: stored(watcher))
+    (first,) = stored(watcher)
+    assert (first["trigger"], first["proofs"][0]["way"]) == ("schedule", "parsed")
+    listed = watcher.run("find", FOLDER, "-type", "f", "-perm", "600")
+    assert len(listed.split()) == 2
+    daemon.create_address()
+    stack.wait_for(
+        "the address is saved",
+        lambda: len(json.loads(read(daemon, DEFAULT_WALLET))["addresses"]) == 21,
+    )
+    assert watcher.order("restart", WALLET).status_code == 202
+    stack.wait_for(
+        "restarted", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
+    )
+    newest, oldest = stored(watcher)
+    assert (newest["trigger"], newest["addresses"]) == ("restart", 21)
+    assert oldest["addresses"] == 20
+
+
+def find_each_damage(stack: Stack, daemon: WalletBox, whole: bytes) -> None:
+    """Each damage has its finding and its incident; the sound file ends both."""
+    watcher = stack.watcher
+    damages: dict[str, Callable[[], object]] = {
+        "truncated": lambda: write(daemon, DEFAULT_WALLET, whole[:500]),
+        "shrunken": lambda: write(daemon, DEFAULT_WALLET, without_address(whole)),
+        "unreadable": lambda: write(daemon, DEFAULT_WALLET, b"\0" * len(whole)),
+        "wrong_owner": lambda: run_as_root(daemon, "chown", "root", DEFAULT_WALLET),
+        "absent": lambda: run_as_root(daemon, "rm", DEFAULT_WALLET),
+    }
+    for finding, damage in damages.items():
+        damage()
+        status, target = run_backup(watcher)
+        assert (status, findings(target)) == (1, [finding])
+        assert incidents(watcher) == [("wallet_damaged", "P1")], finding
+        run_as_root(daemon, "touch", DEFAULT_WALLET)
+        run_as_root(daemon, "chown", "wallet", DEFAULT_WALLET)
+        write(daemon, DEFAULT_WALLET, whole)
+        status, target = run_backup(watcher)
+        assert (status, findings(target)) == (0, [])
+        stack.wait_for("it is resolved", lambda: incidents(watcher) == [])
+    write(daemon, DEFAULT_WALLET, whole.replace(b"{", b'{"use_encryption": true,', 1))
+    assert run_backup(watcher)[0] == 0
+    write(daemon, DEFAULT_WALLET, whole)
+    assert findings(run_backup(watcher)[1]) == ["not_encrypted"]
+    assert incidents(watcher) == []
+
+
+def find_damage_before_restart(stack: Stack, daemon: WalletBox, whole: bytes) -> None:
+    """A damage that nobody knows yet is found before the restart, and holds it."""
+    watcher, calls = stack.watcher, stack.lifecycle_calls()
+    write(daemon, DEFAULT_WALLET, whole[:500])
+    daemon.set_fault("die")
+    stack.wait_for(
+        "the restart is held",
+        lambda: (
+            (watcher.target(WALLET)["last_decision"] or {}).get("guard")
+            == "wallet_file"
+        ),
+    )
+    assert stack.lifecycle_calls() == calls
+    assert ("wallet_damaged", "P1") in incidents(watcher)
+    held = watcher.order("restart", WALLET)
+    assert (held.status_code, held.json()["guard"]) == (409, "wallet_file")
+
+
+def test_electrum_is_backed_up_on_schedule(stack: Stack) -> None:
+    start_upstream(stack)
+    daemon = start_electrum(stack)
+    settings = backed_up(ELECTRUM_WALLET, EVERY_FEW_SECONDS, SETTINGS)
+    watcher = stack.sidecar(settings)
+    stack.wait_for("a backup", lambda: stored(watcher), 60.0)
+    first = stored(watcher)[0]
+    assert (first["trigger"], first["addresses"]) == ("schedule", 30)
+    stack.wait_for(
+        "the schedule proves it again",
+        lambda: stored(watcher)[0]["proofs"][0]["at"] > first["proofs"][0]["at"],
+    )
+    assert "sidecar_backup_last_proven_timestamp_seconds{" in watcher.metrics()
+    whole = read(daemon, ELECTRUM_WALLET)
+    write(daemon, ELECTRUM_WALLET, whole[: len(whole) // 2])
+    stack.wait_for(
+        "the schedule finds the damage",
+        lambda: ("wallet_damaged", "P1") in incidents(watcher),
+    )
+    write(daemon, ELECTRUM_WALLET, whole)
+    stack.wait_for(
+        "the schedule finds it sound",
+        lambda: "wallet_damaged" not in dict(incidents(watcher)),
+    )
+    runs = watcher.get_api("/maintenance")
+    assert f"backup:{WALLET}" in json.dumps(runs)
+    assert RPC_PASSWORD not in watcher.log()
