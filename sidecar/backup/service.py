@@ -1,8 +1,9 @@
 """The backups of all wallet daemons: before restarts, on schedule, and by order."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from loguru import logger
 
@@ -13,6 +14,7 @@ from sidecar.backup.file_backup import (
     prove_and_send,
     store_copy,
 )
+from sidecar.backup.orders import TargetOrders, carry_out
 from sidecar.backup.result_log import is_same, log_result
 from sidecar.backup.source import Sources, WalletSource
 from sidecar.backup.verification import verify_record
@@ -53,7 +55,7 @@ class BackupService:
         self._last: dict[str, tuple[BackupResult, ...]] = {}
         self._proven_walls: dict[str, float] = {}
         self._verified: dict[str, tuple[VerifyResult, ...]] = {}
-        self._orders_of: dict[str, asyncio.Task[object]] = {}
+        self._orders_under_way = TargetOrders()
         self._followers: set[asyncio.Task[object]] = set()
 
     # --- before a restart
@@ -149,25 +151,17 @@ class BackupService:
 
     def begin_run(self, target: str, *, accept: bool) -> bool:
         """Begin to take a backup; False: an order is being carried out already."""
-        return self._begin(target, lambda: self.run(target, accept=accept))
+        return self._orders_under_way.begin(
+            target, partial(self.run, target, accept=accept)
+        )
 
     def begin_verification(self, target: str) -> bool:
         """Begin a verification; False: an order is being carried out already."""
-        return self._begin(target, lambda: self.verify(target))
-
-    def _begin(
-        self, target: str, work: Callable[[], Coroutine[object, object, object]]
-    ) -> bool:
-        if target in self._orders_of:
-            return False
-        task = asyncio.create_task(work())
-        self._orders_of[target] = task
-        task.add_done_callback(lambda _: self._orders_of.pop(target, None))
-        return True
+        return self._orders_under_way.begin(target, partial(self.verify, target))
 
     def is_busy(self, target: str) -> bool:
         """Is an order for the target being carried out?"""
-        return target in self._orders_of
+        return self._orders_under_way.is_busy(target)
 
     async def overview(self) -> tuple[TargetBackups, ...]:
         """The stored backups of each target that has settings of backups."""
@@ -199,27 +193,25 @@ class BackupService:
         known: set[str] = set()
         while True:
             for source in tuple(self._sources()):
-                is_new = source.target.name not in known
-                known.add(source.target.name)
-                try:
-                    await self._look_at(source, is_new=is_new)
-                except Exception as error:  # noqa: BLE001 - others are looked at, too
-                    name = source.target.name
-                    logger.exception("the backups of {} failed: {}", name, error)
+                name = source.target.name
+                is_new = name not in known
+                known.add(name)
+                look = partial(self._look_at, source, is_new=is_new)
+                await carry_out(name, look)
             await asyncio.sleep(self._recheck_s)
-
-    async def close(self) -> None:
-        """End what is still being sent."""
-        tasks = (*self._followers, *self._orders_of.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _look_at(self, source: WalletSource, *, is_new: bool) -> None:
         if is_new:
             await self._start(source)
         elif source.is_damaged and source.container is not None:
             await self._store(source, BackupTrigger.SCHEDULE)
+
+    async def close(self) -> None:
+        """End what is still being sent."""
+        await self._orders_under_way.close()
+        for task in tuple(self._followers):
+            task.cancel()
+        await asyncio.gather(*self._followers, return_exceptions=True)
 
     async def _start(self, source: WalletSource) -> None:
         name = source.target.name

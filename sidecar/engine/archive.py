@@ -60,6 +60,7 @@ def put_files(client: Client, container_id: str, folder: str, files: bytes) -> N
 
 def _open_archive(client: Client, container_id: str, path: str) -> requests.Response:
     url = client.url_of(f"/containers/{container_id}/archive")
+    # The engine would compress the archive, which is read as it comes.
     identity = {"Accept-Encoding": "identity"}
     answer = client.get(url, params={"path": path}, stream=True, headers=identity)
     if answer.ok:

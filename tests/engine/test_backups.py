@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.engine.electrum_daemon import SETTINGS, start_electrum, start_upstream
 from tests.engine.harness import (
     DEFAULT_WALLET,
     RPC_PASSWORD,
@@ -21,13 +22,12 @@ from tests.engine.harness import (
     config,
     wallet_target,
 )
-from tests.engine.test_electrum import SETTINGS, start_electrum, start_upstream
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 FOLDER = f"/var/lib/sidecar/backups/{WALLET}"
 ONCE_A_YEAR = "0 0 1 1 *"
-EVERY_FEW_SECONDS = "* * * * * */3"
+EVERY_FEW_SECONDS = "*/3 * * * * *"
 ELECTRUM_WALLET = "/data/regtest/wallets/default_wallet"
 
 
@@ -86,7 +86,7 @@ def write(box: Box, path: str, data: bytes) -> None:
 
 def incidents(watcher: SidecarBox) -> list[tuple[str, str]]:
     """Cause and severity of each open incident."""
-    found = watcher.get_api("/incidents?open=true")["incidents"]
+    found = watcher.get_api("/incidents?open=1")["incidents"]
     return [(incident["cause"], incident["severity"]) for incident in found]
 
 

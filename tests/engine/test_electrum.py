@@ -2,15 +2,18 @@
 
 import os
 import signal
-from pathlib import Path
 from typing import Literal
 
 import pytest
 
+from tests.engine.electrum_daemon import (
+    SETTINGS,
+    rpc,
+    start_electrum,
+    start_upstream,
+)
 from tests.engine.harness import (
     DEADLINE_S,
-    RPC_PASSWORD,
-    RPC_USER,
     WALLET,
     Box,
     Json,
@@ -22,42 +25,12 @@ from tests.engine.harness import (
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
-UPSTREAM = "upstream"
-SERVER = Path(__file__).with_name("electrum_server.py")
-SETTINGS = {
-    "start_period": "5s",
-    "interval": "1s",
-    "fast_interval": "300ms",
-    "timeout": "3s",
-}
 RESTART = {
     "stop_timeout": "4s",
     "dead_stop_timeout": "1s",
     "recovery_timeout": "90s",
     "window": "10m",
 }
-
-
-def start_upstream(stack: Stack) -> Box:
-    """The server that the daemon synchronises with."""
-    source = SERVER.read_text()
-    return Box(
-        stack.container(
-            "sidecar-base:local", UPSTREAM, command=["python3", "-c", source], init=True
-        )
-    )
-
-
-def start_electrum(stack: Stack, shape: Literal["pid1", "wrapper"] = "pid1") -> Box:
-    """The daemon, once it answers: on a busy machine its first start takes long."""
-    settings = {
-        "SHAPE": shape,
-        "RPC_PASSWORD": RPC_PASSWORD,
-        "UPSTREAM": f"{UPSTREAM}:50001:t",
-    }
-    daemon = Box(stack.container("sidecar-test-electrum:local", WALLET, env=settings))
-    stack.wait_for("the daemon answers", lambda: rpc(daemon, "version"), 90.0)
-    return daemon
 
 
 def electrum_config(**probe: object) -> Json:
@@ -73,12 +46,6 @@ def start_healthy(
     watcher = stack.sidecar(electrum_config())
     stack.wait_healthy(WALLET, deadline_s=2 * DEADLINE_S)
     return server, daemon, watcher
-
-
-def rpc(daemon: Box, method: str) -> object:
-    body = {"id": 1, "method": method, "params": []}
-    answer = daemon.ask("POST", 7777, "/", body, auth=(RPC_USER, RPC_PASSWORD))
-    return answer.json()["result"]
 
 
 def daemon_pid(daemon: Box) -> int:

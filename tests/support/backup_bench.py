@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from typing_extensions import override
+
 from sidecar.backup.file_backup import BackupTools
 from sidecar.backup.service import BackupService
 from sidecar.backup.source import WalletSource
@@ -20,6 +22,7 @@ from sidecar.core.model.backup_settings import (
 )
 from sidecar.core.model.container import Container
 from sidecar.core.model.event import Event
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.model.wallet_file import WalletFilesChecked
@@ -45,12 +48,21 @@ def file_copy(
     return FileCopy(data, version, uid, 1000, mode)
 
 
+class ClockOfLoop(FakeClock):
+    """A clock that, as the real one, is read on the loop's thread only."""
+
+    @override
+    def now(self) -> Moment:
+        asyncio.get_running_loop()
+        return super().now()
+
+
 class BackupBench:
     """The service of backups with its fakes; ``folder`` is the state directory."""
 
     def __init__(self, folder: Path, **times: float) -> None:
         self.folder = folder / "backups"
-        self.clock = FakeClock()
+        self.clock = ClockOfLoop()
         self.container = a_container(image_id="sha256:wallet")
         self.engine = FakeEngine(self.clock, self.container)
         self.events: list[Event] = []
@@ -128,6 +140,10 @@ class BackupBench:
     async def read(self, record: BackupRecord) -> bytes:
         """The stored bytes of a backup."""
         return await asyncio.to_thread(self.store.read, record)
+
+    def is_busy(self) -> bool:
+        """Is an order under way?"""
+        return self.service.is_busy(NAME)
 
     def all_bytes(self) -> bytes:
         """All that is stored, manifests too."""

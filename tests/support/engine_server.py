@@ -1,6 +1,7 @@
 """A small container engine: real sockets, fixed answers, faults on demand."""
 
 import contextlib
+import gzip
 import io
 import json
 import queue
@@ -338,6 +339,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"message": said}, 404)
             return
         body = data if path.endswith(".tar") else make_archive(path, data)
+        if "gzip" in self.headers.get("Accept-Encoding", ""):
+            body = gzip.compress(body)
         self.send_response(200)
         self.send_header("Content-Type", "application/x-tar")
         self.send_header("Content-Length", str(len(body)))

@@ -347,7 +347,7 @@ async def test_second_order_for_a_target_is_refused(bench: BackupBench) -> None:
     assert not bench.service.begin_verification(NAME)
     (targets,) = await bench.service.overview()
     assert targets.is_busy
-    await bench.wait_until(lambda: not bench.service.is_busy(NAME))
+    await bench.wait_until(lambda: not bench.is_busy())
     assert len(await bench.records()) == 1
     assert bench.service.begin_verification(NAME)
     await bench.service.close()
@@ -369,6 +369,22 @@ async def test_start_takes_first_backup_and_looks_again_at_damage(
     assert len(await bench.records()) == 2
     assert bench.checks()[:2] == [False, True]
     assert bench.checks()[-1] is False
+
+
+async def test_fault_of_ours_ends_neither_orders_nor_the_watch(
+    tmp_path: Path,
+) -> None:
+    bench = BackupBench(tmp_path, recheck_s=0.02)
+    bench.put(WALLET)
+    bench.engine.trouble("read_file", ValueError("ours"), times=2)  # type: ignore[arg-type]
+    watching = asyncio.create_task(bench.service.watch())
+    await bench.wait_until(lambda: ("read_file", "c1") in bench.engine.calls)
+    assert bench.service.begin_run(NAME, accept=False)
+    await bench.wait_until(lambda: not bench.is_busy())
+    bench.is_damaged = True
+    await bench.wait_until(lambda: bench.checks()[:1] == [False])
+    assert not watching.done()
+    watching.cancel()
 
 
 async def test_without_container_a_backup_is_a_failure(bench: BackupBench) -> None:

@@ -128,7 +128,6 @@ def test_kill_in_the_middle_loses_nothing_and_leaves_nothing_half(
         writer.wait(timeout=10.0)
         writer.stdout.close()
         records = store.records(TARGET)
-        assert len(records) <= 4
         for record in records:
             assert digest_of(store.read(record)) == record.stored_sha256
         store.remove_remains(TARGET)
