@@ -1,8 +1,6 @@
 """Comparison of a run's growth with earlier runs of the same image."""
 
-from statistics import median
-
-from sidecar.core.forecast.trend import fit_trend
+from sidecar.core.forecast.trend import fit_trend, median
 from sidecar.core.model.memory import MemoryHistory, RunGrowth
 
 KEPT_RUNS = 5

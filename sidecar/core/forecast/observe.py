@@ -19,6 +19,8 @@ def note_memory(
 
     The instance's container must be the one that was probed.
     """
+    if sample is None and instance.memory is None:
+        return instance
     container, probe = instance.container, target.memory
     if probe is None:
         return instance if instance.memory is None else replace(instance, memory=None)

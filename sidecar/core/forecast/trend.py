@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import combinations
-from statistics import median
 from typing import NamedTuple
 
 Point = tuple[float, float]
@@ -38,14 +37,23 @@ def fit_trend(points: Sequence[Point]) -> Trend:
         for (x1, y1), (x2, y2) in combinations(points, 2)
         if x2 - x1 >= apart
     )
-    slope = _percentile(slopes, 0.5)
-    intercept = median(y - slope * x for x, y in points)
-    residual = median(abs(y - intercept - slope * x) for x, y in points)
-    low, high = _percentile(distant, 0.1), _percentile(distant, 0.9)
+    slope = percentile(slopes, 0.5)
+    intercept = median([y - slope * x for x, y in points])
+    residual = median([abs(y - intercept - slope * x) for x, y in points])
+    low, high = percentile(distant, 0.1), percentile(distant, 0.9)
     return Trend(slope, low, high, intercept, residual)
 
 
-def _percentile(ordered: Sequence[float], share: float) -> float:
+def median(values: Sequence[float]) -> float:
+    """The median of one value or more."""
+    return percentile(sorted(values), 0.5)
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The value below which this share of the ordered values lies; interpolated.
+
+    (The module ``statistics`` would cost each process a megabyte.)
+    """
     place = share * (len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
