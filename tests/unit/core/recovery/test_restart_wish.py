@@ -112,3 +112,13 @@ def test_wish_during_a_remedy_is_ignored() -> None:
     world.complete_remedy(ROOT)
     world.probe(ROOT, WISH)
     assert world.state.due == {}
+
+
+def test_young_dependent_follows_its_root_all_the_same() -> None:
+    young = container(LEAF, started_at=EPOCH + 1000.0 - 300.0)
+    world = RuleWorld(containers={InstanceId(LEAF, 1): young})
+    world.works(ROOT, LEAF)
+    world.probe(ROOT, WISH)
+    world.complete_remedy(ROOT)
+    world.works(ROOT)
+    assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
