@@ -99,6 +99,7 @@ def test_every_documented_command_exists() -> None:
         "schedule",
         "schedule skip",
         "schedule cancel",
+        "forecast",
         "maintenance",
         "maintenance run",
         "notify test",
