@@ -29,14 +29,14 @@ class Findings(NamedTuple):
 
     ``spoken``: number of series with an hour. ``errors``: of the first hour of each,
     relative to the time left; ``in_range``: number of those whose range was right.
-    ``left``: the time left then, as a part of the whole.
+    ``shares_left``: the time left then, as a part of the whole.
     """
 
     series: int
     spoken: int
     errors: tuple[float, ...] = ()
     in_range: int = 0
-    left: tuple[float, ...] = ()
+    shares_left: tuple[float, ...] = ()
 
 
 def measure(*, quick: bool) -> list[Row]:
@@ -46,30 +46,30 @@ def measure(*, quick: bool) -> list[Row]:
 
 def _rows(count: int) -> Iterator[Row]:
     for name, world in HARMLESS.items():
-        found = judge_world(name, world, count)
-        share = found.spoken / found.series
+        findings = judge_world(name, world, count)
+        share = findings.spoken / findings.series
         yield Row(
             f"memory forecast, {name}: false alarms",
-            f"{found.spoken} of {found.series}",
+            f"{findings.spoken} of {findings.series}",
             owed=f"≤ {OWED_FALSE:.0%}",
             is_met=share <= OWED_FALSE,
         )
     for name, world in LEAKS.items():
-        found = judge_world(name, world, count)
-        share = found.spoken / found.series
+        findings = judge_world(name, world, count)
+        share = findings.spoken / findings.series
         yield Row(
             f"memory forecast, {name}: found",
-            f"{share:.1%} of {found.series}, with {median(found.left):.0%} of the "
-            "time left",
+            f"{share:.1%} of {findings.series}, with "
+            f"{median(findings.shares_left):.0%} of the time left",
             owed=f"≥ {OWED_FOUND[name]:.0%}",
             is_met=share >= OWED_FOUND[name],
         )
-        close = sum(error <= OWED_ERROR for error in found.errors) / found.spoken
-        error = median(found.errors)
+        close = sum(error <= OWED_ERROR for error in findings.errors) / findings.spoken
+        error = median(findings.errors)
         yield Row(
             f"memory forecast, {name}: error of the hour (median)",
             f"{error:.1%} of the time left; {close:.0%} within {OWED_ERROR:.0%}; "
-            f"{found.in_range / found.spoken:.0%} within the range said",
+            f"{findings.in_range / findings.spoken:.0%} within the range said",
             owed=f"≤ {OWED_ERROR:.0%}",
             is_met=error <= OWED_ERROR,
         )
@@ -79,7 +79,9 @@ def judge_world(
     name: str, world: Callable[[random.Random], Series], count: int
 ) -> Findings:
     """Forecast ``count`` series of a world; always the same ones."""
-    spoken, errors, in_range, left = 0, [], 0, []
+    spoken, in_range = 0, 0
+    errors: list[float] = []
+    shares_left: list[float] = []
     for number in range(count):
         series = world(random.Random(f"{name} {number}"))
         first = next((f for f in forecasts(series) if f.silence is None), None)
@@ -95,8 +97,8 @@ def judge_world(
         left_s = killed_s - first.at_mono
         errors.append(abs(first.limit_mono - killed_s) / left_s)
         in_range += first.earliest_mono <= killed_s <= first.latest_mono
-        left.append(left_s / killed_s)
-    return Findings(count, spoken, tuple(errors), in_range, tuple(left))
+        shares_left.append(left_s / killed_s)
+    return Findings(count, spoken, tuple(errors), in_range, tuple(shares_left))
 
 
 def forecasts(series: Series) -> Iterator[LimitForecast]:

@@ -41,11 +41,11 @@ def _series(
 ) -> Series:
     samples: list[MemorySample] = []
     for number, share in enumerate(shares):
-        anon, held = share * LIMIT, (share + _KERNEL) * LIMIT
-        if held >= limit(number) * LIMIT:
+        anon, held_bytes = share * LIMIT, (share + _KERNEL) * LIMIT
+        if held_bytes >= limit(number) * LIMIT:
             return Series(every_s, tuple(samples), number * every_s)
-        used = held + cache(number) * LIMIT
-        samples.append(MemorySample(used, limit(number) * LIMIT, held, anon))
+        used = held_bytes + cache(number) * LIMIT
+        samples.append(MemorySample(used, limit(number) * LIMIT, held_bytes, anon))
     return Series(every_s, tuple(samples), None)
 
 
@@ -59,7 +59,7 @@ def _noise(chance: random.Random, least: float, most: float) -> Iterator[float]:
         yield chance.gauss(0.0, deviation)
 
 
-def _drifting(chance: random.Random) -> Iterator[float]:
+def _drifting_noise(chance: random.Random) -> Iterator[float]:
     """Noise in which each value depends on the one before."""
     memory, deviation = chance.uniform(0.9, 0.99), chance.uniform(0.01, 0.04)
     value = chance.gauss(0.0, deviation)
@@ -88,7 +88,7 @@ def noisy(chance: random.Random) -> Series:
 
 def autocorrelated(chance: random.Random) -> Series:
     """A level with noise that drifts."""
-    base, drift = chance.uniform(0.3, 0.85), _drifting(chance)
+    base, drift = chance.uniform(0.3, 0.85), _drifting_noise(chance)
     shares = _below_limit([base + next(drift) for _ in range(COUNT)])
     return _series(shares, _interval_s(chance))
 
@@ -171,7 +171,7 @@ def cache_to_a_cap(chance: random.Random) -> Series:
 
 def limit_changed(chance: random.Random) -> Series:
     """The limit is changed while the container runs; its memory drifts."""
-    base, drift = chance.uniform(0.2, 0.4), _drifting(chance)
+    base, drift = chance.uniform(0.2, 0.4), _drifting_noise(chance)
     place, factor = chance.randrange(COUNT), chance.choice((0.6, 0.7, 1.5, 2.0))
     shares = [min(base + next(drift), 0.55) for _ in range(COUNT)]
     return _series(

@@ -20,7 +20,7 @@ def test_harmless_memory_raises_no_alarm_at_any_time(name: str) -> None:
 
 @pytest.mark.parametrize("name", LEAKS)
 def test_leak_is_found_with_its_hour_before_the_limit(name: str) -> None:
-    found = judge_world(name, LEAKS[name], SERIES)
-    assert found.spoken >= OWED_FOUND[name] * SERIES
-    assert median(found.errors) <= OWED_ERROR
-    assert min(found.left) > 0.05
+    findings = judge_world(name, LEAKS[name], SERIES)
+    assert findings.spoken >= OWED_FOUND[name] * SERIES
+    assert median(findings.errors) <= OWED_ERROR
+    assert min(findings.shares_left) > 0.05
