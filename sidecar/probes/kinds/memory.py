@@ -6,13 +6,17 @@ from dataclasses import replace
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.memory import MemorySample
-from sidecar.core.model.probe_result import ProbeResult, probe_match, probe_success
+from sidecar.core.model.probe_result import (
+    ProbeResult,
+    ProbeVerdict,
+    probe_match,
+    probe_success,
+)
 from sidecar.core.model.probe_settings import MemoryProbe
 from sidecar.core.ports.engine import EngineError
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.probes.context import ProbeContext
-from sidecar.probes.failure import ProbeFailed
 
 _MIB = 2**20
 
@@ -22,16 +26,17 @@ async def probe(
 ) -> ProbeResult:
     """Compare the working set with the limit; ask the engine every ``every_s``.
 
-    Memory that is not measured is no failure, also where the engine does not answer:
-    the target's other probes must count all the same.
+    A failure is measured anew each time: one sample must not count as several. Memory
+    that is not measured is no failure, also where the engine does not answer: the
+    target's other probes must count all the same.
     """
     now_mono, run = tools.clock.now().mono, container.run
-    result = tools.memory.recent(run, settings.every_s, now_mono)
-    if result is None:
-        result = await _measure(settings, container, tools)
+    recent = tools.memory.recent(run, settings.every_s, now_mono)
+    if recent is not None:
+        return recent
+    result = await _measure(settings, container, tools)
+    if result.verdict is ProbeVerdict.SUCCESS:
         tools.memory.note(run, replace(result, memory=None), now_mono)
-    if result.cause is not None:
-        raise ProbeFailed(result)
     return result
 
 

@@ -102,3 +102,13 @@ async def test_engine_is_asked_once_within_the_interval_of_samples() -> None:
     third = await bench.probe()
     assert third.warnings == ()
     assert third.memory is not None
+
+
+async def test_failure_is_measured_anew_at_each_probe() -> None:
+    bench, settings = Bench(NEARLY_FULL), MemoryProbe(on_match=OnMatch.FAIL)
+    for _ in range(2):
+        failure = await bench.probe(settings)
+        assert failure.verdict is ProbeVerdict.FAILURE
+        assert failure.memory is not None
+    bench.engine.stats_of[BOX.id] = HALF
+    assert (await bench.probe(settings)).verdict is ProbeVerdict.SUCCESS

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.forecast import OWED_ERROR, OWED_FOUND, judge_world
 from benchmarks.memory_worlds import HARMLESS, LEAKS
 
-SERIES = 25
+SERIES = 12
 
 
 @pytest.mark.parametrize("name", HARMLESS)
