@@ -182,6 +182,7 @@ def _make_record(
         addresses=content.addresses,
         image=order.container.image_id,
         seen_wall=at_wall,
+        identity=content.identity,
     )
 
 

@@ -104,7 +104,8 @@ def test_backup_before_restart_and_damages_that_hold_restarts(stack: Stack) -> N
     whole = read(daemon, DEFAULT_WALLET)
     find_each_damage(stack, daemon, whole)
     find_damage_before_restart(stack, daemon, whole)
-    kept = read(watcher, f"{FOLDER}/{stored(watcher)[0]['id']}.wallet")
+    newest = stored(watcher)[0]["id"]
+    kept = watcher.run("cat", f"{FOLDER}/{newest}.wallet").encode()
     assert json.loads(kept)["addresses"] == json.loads(whole)["addresses"]
     calls = stack.lifecycle_calls()
     write(daemon, DEFAULT_WALLET, kept)

@@ -63,7 +63,11 @@ def _content_findings(
         reason = Reason.of(R.WALLET_FILE_UNREADABLE, file=file.path)
         yield Finding(FindingCode.UNREADABLE, reason)
     elif last is not None and isinstance(content, WalletContent):
-        yield from _size_findings(file, content, last)
+        if content.identity and last.identity not in {"", content.identity}:
+            reason = Reason.of(R.WALLET_FILE_OTHER_WALLET, file=file.path)
+            yield Finding(FindingCode.OTHER_WALLET, reason)
+        else:
+            yield from _size_findings(file, content, last)
 
 
 def _size_findings(

@@ -26,6 +26,8 @@ class FindingCode(StrEnum):
     """It ends in the middle."""
     SHRUNKEN = "shrunken"
     """It has fewer addresses than its last backup, or less than half of its bytes."""
+    OTHER_WALLET = "other_wallet"
+    """It is another wallet than at its last backup, such as a new and empty one."""
     WRONG_OWNER = "wrong_owner"
     """It belongs to another user than at its last backup."""
     UNREADABLE = "unreadable"

@@ -56,6 +56,7 @@ class BackupRecord:
 
     ``sha256`` is of the wallet file, ``stored_sha256`` of the stored bytes, which are
     sealed if ``is_sealed``. ``addresses`` None: not known, as in an encrypted file.
+    ``identity``: of the wallet, empty if not known.
     ``seen_wall``: the last time at which the wallet was found unchanged since.
     ``proofs``: the last proof of each way. ``offsite_wall``: when the stored bytes were
     sent off this host, read again and found equal; None: they were not.
@@ -78,6 +79,7 @@ class BackupRecord:
     seen_wall: float
     proofs: tuple[Proof, ...] = ()
     offsite_wall: float | None = None
+    identity: str = ""
     broken_wall: float | None = None
 
     @property

@@ -6,6 +6,7 @@ base64 text of an encrypted body: magic, a public key, blocks of AES, and a MAC.
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from enum import StrEnum
@@ -21,6 +22,7 @@ _MAGIC_TEXT = b"QklF"
 """The first characters of the base64 text of each magic word."""
 _BASE64_TEXT = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _POINT_BYTES, _BLOCK_BYTES, _MAC_BYTES = 33, 16, 32
+_DIGITS = 16
 _MAGIC_BYTES = 4
 _FRAME_BYTES = _MAGIC_BYTES + _POINT_BYTES + _MAC_BYTES
 
@@ -34,11 +36,16 @@ class ContentFault(StrEnum):
 
 
 class WalletContent(NamedTuple):
-    """A whole wallet file. ``addresses`` None: their number is not known."""
+    """A whole wallet file. ``addresses`` None: their number is not known.
+
+    ``identity``: a digest of the first address, which a wallet keeps for ever; empty:
+    not known.
+    """
 
     encryption: Encryption
     addresses: int | None
     way: ProofWay
+    identity: str = ""
 
 
 def read_wallet(data: bytes) -> WalletContent | ContentFault:
@@ -84,7 +91,10 @@ def _read_json(text: bytes) -> WalletContent | ContentFault:
         return ContentFault.NO_WALLET
     keys_only = document.get("use_encryption") is True
     encryption = Encryption.KEYS if keys_only else Encryption.NONE
-    return WalletContent(encryption, _count_addresses(document), ProofWay.PARSED)
+    addresses = document.get("addresses")
+    return WalletContent(
+        encryption, _count(addresses), ProofWay.PARSED, _identity_of(addresses)
+    )
 
 
 def _document_of(text: bytes) -> dict[str, Any]:
@@ -107,9 +117,16 @@ def _cut_if(is_cut: bool) -> ContentFault:  # noqa: FBT001
     return ContentFault.CUT if is_cut else ContentFault.NO_WALLET
 
 
-def _count_addresses(document: dict[str, Any]) -> int | None:
+def _identity_of(addresses: object) -> str:
+    chain = addresses.get("receiving") if isinstance(addresses, dict) else None
+    first = chain[0] if isinstance(chain, list) and chain else None
+    if not isinstance(first, str):
+        return ""
+    return hashlib.sha256(first.encode(errors="replace")).hexdigest()[:_DIGITS]
+
+
+def _count(addresses: object) -> int | None:
     """Number of addresses; None: they are kept in another way."""
-    addresses = document.get("addresses")
     if isinstance(addresses, dict):
         chains = [addresses.get("receiving"), addresses.get("change")]
         lists = [chain for chain in chains if isinstance(chain, list)]

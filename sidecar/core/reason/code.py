@@ -64,6 +64,7 @@ class ReasonCode(StrEnum):
     WALLET_FILE_CUT = auto()
     WALLET_FILE_UNREADABLE = auto()
     WALLET_FILE_FEWER_ADDRESSES = auto()
+    WALLET_FILE_OTHER_WALLET = auto()
     WALLET_FILE_SMALLER = auto()
     WALLET_FILE_OTHER_OWNER = auto()
     WALLET_FILE_ABSENT = auto()

@@ -65,6 +65,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.WALLET_FILE_CUT: "the wallet file {file} ends in the middle, after {size} bytes",
         R.WALLET_FILE_UNREADABLE: "the wallet file {file} contains no wallet",
         R.WALLET_FILE_FEWER_ADDRESSES: "the wallet file {file} has {left} addresses; its last backup has {had}",
+        R.WALLET_FILE_OTHER_WALLET: "the file {file} contains another wallet than at its last backup",
         R.WALLET_FILE_SMALLER: "the wallet file {file} has {left} bytes; its last backup has {had}",
         R.WALLET_FILE_OTHER_OWNER: "the wallet file {file} belongs to user {left}; at its last backup it belonged to user {had}",
         R.WALLET_FILE_ABSENT: "the wallet file {file} does not exist; it did at {at_wall:instant}",

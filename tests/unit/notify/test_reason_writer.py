@@ -43,6 +43,7 @@ COMMANDS = (
     "sidecar config show",
     "sidecar backup list electron-cash",
     "sidecar backup run electron-cash",
+    "sidecar backup restore electron-cash",
     "sidecar maintenance run electron-cash",
     "docker exec shop-electron-cash-1 getent hosts example.org",
     "docker exec shop-electron-cash-1 df -h",

@@ -10,7 +10,7 @@ from sidecar.core.backup.record import (
     Encryption,
     FileOwner,
 )
-from sidecar.core.backup.wallet_content import read_wallet
+from sidecar.core.backup.wallet_content import WalletContent, read_wallet
 from tests.support.backup_records import (
     OWNER,
     PATH,
@@ -53,6 +53,18 @@ def test_wallet_that_ends_in_the_middle_is_truncated(last: BackupRecord | None) 
 @pytest.mark.parametrize("last", [None, LAST])
 def test_other_content_is_unreadable(last: BackupRecord | None) -> None:
     assert codes(b"\0" * 900, last) == [F.UNREADABLE]
+
+
+def test_another_wallet_in_its_place_is_found() -> None:
+    content = read_wallet(plain_wallet())
+    assert isinstance(content, WalletContent)
+    last = make_record(size_bytes=1_000, identity=content.identity)
+    assert codes(plain_wallet(receiving=25), last) == []
+    fresh = plain_wallet(addresses={"receiving": ["qother"] * 20, "change": ["q"] * 10})
+    assert codes(fresh, last) == [F.OTHER_WALLET]
+    assert codes(fresh, make_record(size_bytes=1_000)) == []
+    imported = plain_wallet(addresses=["q"] * 30)
+    assert codes(imported, last) == []
 
 
 def test_wallet_with_fewer_addresses_is_shrunken() -> None:
