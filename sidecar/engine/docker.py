@@ -13,6 +13,7 @@ from sidecar.core.ports.engine import (
     EngineEvent,
     ExecResult,
     FileCopy,
+    LogReader,
     Replacement,
 )
 from sidecar.engine import archive, requests
@@ -20,6 +21,7 @@ from sidecar.engine.commands import Commands
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.containers import ContainerOwner
 from sidecar.engine.listing import Lister
+from sidecar.engine.log_stream import CpuBudget, LogStream
 from sidecar.engine.membership import Membership
 from sidecar.engine.stream import EventStream
 
@@ -58,7 +60,8 @@ class DockerEngine:
         self._replay_s = replay_s
         self._ours: dict[str, ContainerOwner] = {}
         self._commands = Commands()
-        self._streams: set[EventStream] = set()
+        self._streams: set[EventStream | LogStream] = set()
+        self._log_budget = CpuBudget()
 
     @property
     def breaker_state(self) -> BreakerState:
@@ -183,6 +186,21 @@ class DockerEngine:
             _ANSWER_S,
         )
 
+    async def follow_log(
+        self, container_id: str, since_nano: int, lines: int, reader: LogReader
+    ) -> None:
+        """Pass the log's lines to ``reader`` until it ends; see the port.
+
+        All logs together are read with a small part of a core. A reader that is
+        slower than the container gets the lines later and later.
+        """
+        stream = LogStream(self._link, await self._own(container_id), self._log_budget)
+        self._streams.add(stream)
+        try:
+            await stream.follow(since_nano, lines, reader)
+        finally:
+            self._streams.discard(stream)
+
     async def processes(self, container_id: str) -> tuple[Process, ...]:
         """The container's processes, with the process ids of the engine's host."""
         own = await self._own(container_id)
@@ -262,7 +280,7 @@ class DockerEngine:
             self._streams.discard(stream)
 
     async def close(self) -> None:
-        """End the event stream and the link; takes 2 s at most."""
+        """End the streams and the link; takes 2 s at most."""
         for stream in tuple(self._streams):
             stream.close()
         await self._link.close()

@@ -147,6 +147,7 @@ class EngineServer:
         self._server: _Server | None = None
         self._connections: set[socket.socket] = set()
         self._streams: list[queue.Queue[object]] = []
+        self._log_streams: list[queue.Queue[object]] = []
         self._released = threading.Event()
 
     @property
@@ -200,9 +201,20 @@ class EngineServer:
             for stream in tuple(self._streams):
                 stream.put(event)
 
+    def write_log(self, *chunks: object) -> None:
+        """Send to all who follow a log; None ends it, and anything else breaks it."""
+        for stream in tuple(self._log_streams):
+            for chunk in chunks:
+                stream.put(chunk)
+
     def break_streams(self) -> None:
         for stream in tuple(self._streams):
             stream.put(None)
+        self.write_log(None)
+
+    def log_queries(self) -> list[dict[str, list[str]]]:
+        urls = (urlsplit(request.split()[1]) for request in self.requests)
+        return [parse_qs(url.query) for url in urls if url.path.endswith("/logs")]
 
     # What follows runs in the threads of the connections.
 
@@ -226,6 +238,19 @@ class EngineServer:
 
     def close_stream(self, stream: "queue.Queue[object]") -> None:
         self._streams.remove(stream)
+
+    def open_log_stream(self) -> "queue.Queue[object]":
+        stream: queue.Queue[object] = queue.Queue()
+        self._log_streams.append(stream)
+        return stream
+
+    def close_log_stream(self, stream: "queue.Queue[object]") -> None:
+        self._log_streams.remove(stream)
+
+    @property
+    def followers(self) -> int:
+        """Number of connections that follow a log now."""
+        return len(self._log_streams)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -318,7 +343,7 @@ class _Handler(BaseHTTPRequestHandler):
             case ["containers", "json"]:
                 self._json([_entry(c) for c in self.engine.containers.values()])
             case ["containers", container_id, verb]:
-                self._container(container_id, verb)
+                self._container(container_id, verb, query)
             case ["exec", _, "start"]:
                 self._until_closed(self.engine.exec_output)
             case ["exec", _, "json"]:
@@ -348,7 +373,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _container(self, container_id: str, verb: str) -> None:
+    def _container(
+        self, container_id: str, verb: str, query: dict[str, list[str]]
+    ) -> None:
         named = (
             c
             for c in self.engine.containers.values()
@@ -367,7 +394,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "exec":
                 self._json({"Id": "e1"}, 201)
             case "logs":
-                self._send_chunks([self.engine.log])
+                self._logs(query)
             case "top":
                 self._json(
                     {
@@ -391,6 +418,21 @@ class _Handler(BaseHTTPRequestHandler):
                 self._chunk(json.dumps(new).encode() + b"\n")
         finally:
             self.engine.close_stream(stream)
+            self.close_connection = True
+
+    def _logs(self, query: dict[str, list[str]]) -> None:
+        if "follow" not in query:
+            self._send_chunks([self.engine.log])
+            return
+        stream = self.engine.open_log_stream()
+        try:
+            self._head("application/vnd.docker.multiplexed-stream", chunked=True)
+            self._chunk(self.engine.log)
+            while isinstance(new := stream.get(timeout=LONG_S), bytes):
+                self._chunk(new)
+            self.wfile.write(b"0\r\n\r\n" if new is None else b"7\r\nbro")
+        finally:
+            self.engine.close_log_stream(stream)
             self.close_connection = True
 
     def _drip(self) -> None:

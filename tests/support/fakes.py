@@ -12,6 +12,7 @@ from typing import Any
 
 from sidecar.core.model.container import Container, NativeHealth, Process, Status
 from sidecar.core.model.engine_event_kind import EngineEventKind
+from sidecar.core.model.log_mark import LogLine
 from sidecar.core.model.moment import Moment
 from sidecar.core.ports.engine import (
     CommandTimeout,
@@ -25,10 +26,12 @@ from sidecar.core.ports.engine import (
     ExecResult,
     FileAbsent,
     FileCopy,
+    LogReader,
     Replacement,
 )
 from sidecar.core.ports.loop import Clock
 from sidecar.core.reason.reason import Reason
+from sidecar.engine.log_lines import read_lines
 
 EPOCH = 1_700_000_000.0
 
@@ -106,6 +109,10 @@ class FakeEngine:
         self.unreachable = ""
         self.policy_delay_s = 0.1
         self.logs_of: dict[str, str] = {}
+        self.clock_ahead_s = 0.0
+        self._log_readers: defaultdict[
+            str, list[asyncio.Queue[LogLine | EngineError | None]]
+        ] = defaultdict(list)
         self.processes_of: dict[str, tuple[Process, ...]] = {}
         self.stats_of: dict[str, dict[str, float]] = {}
         self.exec_of: dict[str, ExecResult] = {}
@@ -206,6 +213,28 @@ class FakeEngine:
         await self._receive_call("logs", container_id)
         text = self.logs_of.get(self._get(container_id).id, "")
         return "\n".join(text.rstrip("\n").split("\n")[-lines:])
+
+    async def follow_log(
+        self, container_id: str, since_nano: int, lines: int, reader: LogReader
+    ) -> None:
+        await self._receive_call("follow_log", container_id)
+        text = self.logs_of.get(self._get(container_id).id, "")
+        new: asyncio.Queue[LogLine | EngineError | None] = asyncio.Queue()
+        self._log_readers[container_id].append(new)
+        try:
+            reader.on_open(self.clock_ahead_s)
+            log_lines = list(read_lines([text.encode()]))
+            due = [line for line in log_lines if line.at_nano >= since_nano][-lines:]
+            for line in due:
+                if not reader.take(line):
+                    return
+            while (fresh := await new.get()) is not None:
+                if isinstance(fresh, EngineError):
+                    raise fresh
+                if not reader.take(fresh):
+                    return
+        finally:
+            self._log_readers[container_id].remove(new)
 
     async def processes(self, container_id: str) -> tuple[Process, ...]:
         await self._receive_call("processes", container_id)
@@ -325,6 +354,27 @@ class FakeEngine:
         log = self.logs_of.get(container_id, "")
         line = f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z {words}\n"
         self.logs_of[container_id] = log + line
+        for fresh in read_lines([line.encode()]):
+            self._tell_log_readers(container_id, fresh)
+
+    def break_log(self, container_id: str, error: EngineError) -> None:
+        """Break the connections that follow this log."""
+        self._tell_log_readers(container_id, error)
+
+    def end_log(self, container_id: str) -> None:
+        """End the connections that follow this log, as an engine's restart does."""
+        self._tell_log_readers(container_id, None)
+
+    def count_log_readers(self, container_id: str) -> int:
+        """Number of connections that follow this log."""
+        return len(self._log_readers[container_id])
+
+    def _tell_log_readers(
+        self, container_id: str, line: LogLine | EngineError | None
+    ) -> None:
+        """Pass a line on; None: the log ends."""
+        for reader in self._log_readers[container_id]:
+            reader.put_nowait(line)
 
     def add(self, container: Container) -> None:
         self.held[container.id] = container
@@ -469,6 +519,7 @@ class FakeEngine:
             pid=0,
             finished_at=self._clock.now().wall,
         )
+        self._tell_log_readers(container_id, None)
         self._notice(EngineEventKind.DIE, container_id)
 
     def _notice(self, kind: EngineEventKind, container_id: str) -> None:

@@ -30,6 +30,7 @@ from sidecar.core.ports.engine import (
     Disconnected,
     EngineEvent,
     ExecResult,
+    LogReader,
     Replacement,
 )
 from sidecar.core.ports.loop import Component, NotLoaded
@@ -339,6 +340,11 @@ class KillableEngine:
     async def logs(self, container_id: str, lines: int) -> str:
         await self._sidecar.pass_step(Step.EVIDENCE)
         return await self._engine.logs(container_id, lines)
+
+    async def follow_log(
+        self, container_id: str, since_nano: int, lines: int, reader: LogReader
+    ) -> None:
+        await self._engine.follow_log(container_id, since_nano, lines, reader)
 
     async def processes(self, container_id: str) -> tuple[Process, ...]:
         processes = await self._engine.processes(container_id)

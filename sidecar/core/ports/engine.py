@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 from sidecar.core.model.container import Container, Process
 from sidecar.core.model.engine_event_kind import EngineEventKind
+from sidecar.core.model.log_mark import LogLine
 from sidecar.core.reason.reason import Reason
 
 
@@ -109,6 +110,19 @@ class Replacement(NamedTuple):
     obstacles: tuple[Reason, ...] = ()
 
 
+class LogReader(Protocol):
+    """Receives the lines of a container's log."""
+
+    def on_open(self, clock_ahead_s: float) -> None:
+        """The log is open. ``clock_ahead_s``: the engine's clock minus ours."""
+
+    def take(self, line: LogLine) -> bool:
+        """Take one line; False: it was the last that is wanted.
+
+        Called in a thread of its own, and never by two threads at once.
+        """
+
+
 class Engine(Protocol):
     """The container engine, limited to one stack. Every call has a deadline.
 
@@ -160,6 +174,16 @@ class Engine(Protocol):
 
     async def logs(self, container_id: str, lines: int) -> str:
         """The last lines of the container's log, with time stamps."""
+
+    async def follow_log(
+        self, container_id: str, since_nano: int, lines: int, reader: LogReader
+    ) -> None:
+        """Pass the log's lines to ``reader``, and new ones as they are written.
+
+        From ``since_nano`` on by the engine's clock, the last ``lines`` at first.
+        Returns when the log ends, as it does when the container stops, when it is
+        silent for long, or when the reader wants no more.
+        """
 
     async def processes(self, container_id: str) -> tuple[Process, ...]:
         """The processes of the container."""
