@@ -81,6 +81,7 @@ class Application:
         self._probing = ProbingParts(
             context, self._clock, self.post, self._mask, self._metrics.loop_lag
         )
+        self._probing.prober.restore_logs(restored.state)
         self._planner = Planner(self._clock, self.post, self._is_in_window)
         metrics.planned_times = lambda: self._planner.upcoming_times(1)
         self._executor = self._build_executor()

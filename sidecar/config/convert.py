@@ -1,6 +1,6 @@
 """Conversion of the file's sections into the settings of the core."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
@@ -15,6 +15,7 @@ from sidecar.config.file.model import (
     ElectronCashSection,
     HttpSection,
     JsonRpcSection,
+    LogSection,
     PreventiveSection,
     Probe,
     RestartSection,
@@ -27,6 +28,7 @@ from sidecar.core.model.cause import Severity
 from sidecar.core.model.probe_settings import (
     Credentials,
     DockerProbe,
+    FieldPattern,
     OnMatch,
     ProbeSettings,
 )
@@ -135,12 +137,23 @@ def _build_probe(
         values["wallet_path"] = tuple_of(section.wallet_path)
     if isinstance(section, HttpSection) and isinstance(section.expect_status, int):
         values["expect_status"] = (section.expect_status,)
+    if isinstance(section, LogSection):
+        values["sets"] = tuple_of(section.set)
+        values["patterns"] = tuple(_log_patterns(section))
     on_match = getattr(section, "on_match", UNSET)
     if not isinstance(on_match, UnsetType):
         values["on_match"] = OnMatch(on_match)
     kind = _SETTINGS_BY_TYPE[str(section.__struct_config__.tag)]
     probe: ProbeSettings = _fill_settings(kind, section, defaults, **values)
     return probe
+
+
+def _log_patterns(section: LogSection) -> Iterator[str | FieldPattern]:
+    for pattern in value_or(section.patterns, []):
+        if isinstance(pattern, str):
+            yield pattern
+        else:
+            yield FieldPattern(pattern.field, pattern.matches)
 
 
 def _credentials(

@@ -11,6 +11,7 @@ from sidecar.probes.fatal_calls import FatalCalls
 from sidecar.probes.http_client.client import HttpClient
 from sidecar.probes.http_client.resolver import ThreadResolver
 from sidecar.probes.jsonrpc_client import RpcClient
+from sidecar.probes.log_watches import LogWatches
 from sidecar.probes.memory_samples import MemorySamples
 from sidecar.probes.replica_address import ReplicaAddresses
 
@@ -29,6 +30,7 @@ class ProbeContext:
     fatal_calls: FatalCalls
     memory: MemorySamples
     clock: Clock
+    logs: LogWatches
 
 
 def deadline_in(seconds: float) -> float:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from sidecar.core.model.container import Container
+from sidecar.core.model.log_mark import LogFacts, add_log_facts
 from sidecar.core.model.memory import MemorySample
 from sidecar.core.model.probe_result import (
     REASON_LIMIT,
@@ -22,25 +23,29 @@ async def probe_target(
 ) -> ProbeResult:
     """Probe in order; the first result that is no success is the target's result.
 
-    Wallet facts and memory of earlier probes are kept: they were answered. If all
+    Facts of earlier probes about the wallet, the memory and the log are kept. If all
     succeed, ``waited_s`` is the time of the slowest answer.
     """
     warnings: tuple[ProbeWarning, ...] = ()
     reasons: list[Reason] = []
     wallet: WalletFacts | None = None
     memory: MemorySample | None = None
+    log: LogFacts | None = None
     waited_s, asks_restart = 0.0, False
     for settings in probes:
         outcome = await prober.probe(settings, container)
         wallet = outcome.wallet or wallet
         memory = outcome.memory or memory
+        log = add_log_facts(log, outcome.log)
         if outcome.verdict is not ProbeVerdict.SUCCESS:
             answers = outcome.rpc_answers or wallet is not None
-            return replace(outcome, wallet=wallet, memory=memory, rpc_answers=answers)
+            facts = replace(outcome, wallet=wallet, memory=memory, log=log)
+            return replace(facts, rpc_answers=answers)
         warnings += tuple(w for w in outcome.warnings if w not in warnings)
         reasons += [outcome.reason] if outcome.reason else []
         waited_s = max(waited_s, outcome.waited_s)
         asks_restart = asks_restart or outcome.asks_restart
     reason = join_reasons(reasons).bound(REASON_LIMIT)
     well = probe_success(warnings=warnings, reason=reason, wallet=wallet)
-    return replace(well, waited_s=waited_s, asks_restart=asks_restart, memory=memory)
+    facts = replace(well, memory=memory, log=log)
+    return replace(facts, waited_s=waited_s, asks_restart=asks_restart)

@@ -21,11 +21,13 @@ from sidecar.core.model.probe_settings import (
     ExecProbe,
     HttpProbe,
     JsonRpcProbe,
+    LogProbe,
     MemoryProbe,
     ProbeSettings,
     RunningProbe,
     TcpProbe,
 )
+from sidecar.core.model.state import State
 from sidecar.core.model.target import BusySettings
 from sidecar.core.ports.engine import Engine, EngineError
 from sidecar.core.ports.loop import Clock
@@ -43,6 +45,7 @@ from sidecar.probes.http_client.resolver import ThreadResolver
 from sidecar.probes.jsonrpc_client import RpcClient
 from sidecar.probes.kinds import (
     command,
+    container_log,
     docker_health,
     electron_cash,
     http,
@@ -51,6 +54,7 @@ from sidecar.probes.kinds import (
     running,
     tcp,
 )
+from sidecar.probes.log_watches import LogWatches
 from sidecar.probes.memory_samples import MemorySamples
 from sidecar.probes.network_advice import add_network_advice
 from sidecar.probes.own_networks import OwnNetworks
@@ -72,6 +76,7 @@ PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[ProbeResult]]] = (
             DockerProbe: docker_health.probe,
             RunningProbe: running.probe,
             MemoryProbe: memory.probe,
+            LogProbe: container_log.probe,
         }
     )
 )
@@ -118,20 +123,28 @@ class ProbeRunner:
             fatal_calls=FatalCalls(),
             memory=MemorySamples(),
             clock=clock,
+            logs=LogWatches(engine, clock, mask),
         )
         self._own_location = OwnNetworks(self._tools.addresses, own, clock)
         self.wallet_control = RpcWalletControl(self._tools.rpc, self._tools.addresses)
         """Shares the daemon's turn with the probes: one connection at a time."""
 
     async def close(self) -> None:
-        """Close open requests and the resolver; no probe may be in flight."""
+        """Close open requests, logs and the resolver; no probe may be in flight."""
+        await self._tools.logs.close()
         self._tools.rpc.close()
         await self._resolver.close()
+
+    def restore_logs(self, state: State) -> None:
+        """Read each log on from where an earlier process has judged it."""
+        instances = (*state.instances.values(), *state.restored_instances.values())
+        self._tools.logs.restore(i.log for i in instances if i.log is not None)
 
     def set_surroundings(self, surroundings: Surroundings) -> None:
         """Set the stack's containers and Sidecar's own, from the latest list."""
         self._tools.addresses.set_surroundings(surroundings)
         self._own_location.note(surroundings)
+        self._tools.logs.keep_only(surroundings.by_id.keys())
         self._own_networks = (
             surroundings.own.networks if surroundings.own else frozenset()
         )

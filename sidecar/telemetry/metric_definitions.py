@@ -181,6 +181,14 @@ MEMORY_FORECAST = _gauge(
     "When the memory reaches its limit (Unix time); no series without a forecast.",
     "target",
 )
+LOG_MATCHED = _counter(
+    "log_matched_lines_total", "Only with a log probe: lines that matched.", "target"
+)
+LOG_SKIPPED = _counter(
+    "log_skipped_bytes_total",
+    "Only with a log probe: about how much of the log was not judged.",
+    "target",
+)
 CONFIG_LOADED = _gauge(
     "config_last_load_success_timestamp_seconds",
     "When the configuration was last read without fault (Unix time).",

@@ -12,6 +12,7 @@ from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import ContainersListed, ProbeCompleted
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.probe_settings import LogProbe
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import Target
@@ -76,6 +77,8 @@ class Metrics:
         self._recovery = self._histogram(c.RECOVERY_SECONDS)
         self._detection = self._histogram(c.DETECTION_SECONDS)
         self._engine_seconds = self._histogram(c.ENGINE_SECONDS)
+        self._log_matched = self._counter(c.LOG_MATCHED)
+        self._log_skipped = self._counter(c.LOG_SKIPPED)
         self._channels: tuple[str, ...] = ()
         self._outbox: dict[str, int] = {}
         ProcessCollector(registry=registry)
@@ -167,6 +170,9 @@ class Metrics:
         outcome = event.outcome
         self._probes.add(instance.name, outcome.verdict, outcome.cause or "")
         self._probe_seconds.add(instance.name, event.at.mono - event.began_mono)
+        if outcome.log is not None:
+            self._log_matched.add(instance.name, amount=outcome.log.matched)
+            self._log_skipped.add(instance.name, amount=outcome.log.skipped_bytes)
 
     def _note_transition(self, transition: Transition, state: State) -> None:
         match transition:
@@ -221,6 +227,9 @@ class Metrics:
         self._restarts.start(name, RESTART_LABELS)
         self._decisions.start(name, decision_labels(target))
         self._incidents.start(name, incident_labels(target))
+        if any(isinstance(probe, LogProbe) for probe in target.probes):
+            self._log_matched.start(name, [()])
+            self._log_skipped.start(name, [()])
         for histogram in (self._probe_seconds, self._recovery, self._detection):
             histogram.start(name)
 

@@ -41,11 +41,17 @@ class CounterFamily:
         for labels in rest:
             series.setdefault(labels, _ZERO)
 
-    def add(self, owner: str, *rest: str, exemplar: Exemplar | None = None) -> None:
-        """Count one."""
+    def add(
+        self,
+        owner: str,
+        *rest: str,
+        amount: float = 1.0,
+        exemplar: Exemplar | None = None,
+    ) -> None:
+        """Count one, or another amount."""
         series = self._owners.setdefault(owner, {})
         old = series.get(rest, _ZERO)
-        series[rest] = _Count(old.value + 1, exemplar or old.exemplar)
+        series[rest] = _Count(old.value + amount, exemplar or old.exemplar)
 
     def forget(self, owner: str) -> None:
         """Drop every series of this owner."""

@@ -39,7 +39,17 @@ KEYS = st.sampled_from(
 )
 VALUES = TEXTS | st.sampled_from(
     [
-        *("true", "false", "http", "tcp", "exec", "jsonrpc", "docker", "electron_cash"),
+        *(
+            "true",
+            "false",
+            "http",
+            "tcp",
+            "exec",
+            "jsonrpc",
+            "docker",
+            "log",
+            "electron_cash",
+        ),
         *(
             "http://a:1/",
             "http://[",

@@ -100,6 +100,13 @@ REASONS = {
     Cause.MEMORY_OVER: Reason.of(
         R.MEMORY_OVER, used_mib=471.0, limit_mib=512.0, percent=92.0
     ),
+    Cause.LOG_MATCHED: Reason.of(
+        R.LOG_LINES_MATCH,
+        count=5,
+        window_s=300.0,
+        pattern="worker_timeout",
+        said="[CRITICAL] WORKER TIMEOUT (pid:31)",
+    ),
     Cause.WALLET_NOT_LOADED: Reason.of(R.NO_WALLET_LOADED),
     Cause.WALLET_SYNCING: Reason.of(R.SYNCHRONISING, height=812000, top=870000),
     Cause.UPSTREAM_LOST: Reason.of(R.NO_UPSTREAM),
@@ -513,6 +520,7 @@ SECTIONS: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
     ("`bad_body`", lambda: _messages_of_cause(Cause.BAD_BODY)),
     ("`http_5xx`", _messages_of_failing_service),
     ("`command_failed`", lambda: _messages_of_cause(Cause.COMMAND_FAILED)),
+    ("`log_matched`", lambda: _messages_of_cause(Cause.LOG_MATCHED)),
     ("`engine_unhealthy`", lambda: _messages_of_cause(Cause.ENGINE_UNHEALTHY)),
     ("`memory_over`", lambda: _messages_of_cause(Cause.MEMORY_OVER)),
     ("`not_running`", _messages_of_exit),

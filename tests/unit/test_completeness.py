@@ -16,7 +16,7 @@ from sidecar.config.settings import Settings
 from sidecar.core.model.cause import Cause, CauseSource
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.guard import Guard
-from sidecar.core.model.probe_settings import ProbeSettings, ProbeWay
+from sidecar.core.model.probe_settings import LogProbe, ProbeSettings, ProbeWay
 from sidecar.core.policy.guards.table import GUARDS
 from sidecar.probes.prober import PROBES
 from tests.support.config_files import load_text
@@ -94,6 +94,7 @@ SAMPLES: dict[str, object] = {
     "method": "ping",
     "command": ["true"],
     "username": "operator",
+    "set": "disk_full",
 }
 """A value for each key that a kind of probe needs, and for the user of a password."""
 
@@ -102,6 +103,7 @@ SECTIONS = {str(s.__struct_config__.tag): s for s in get_args(Probe)}
 
 def probe_of(kind: type[ProbeSettings], folder: Path, **more: object) -> Settings:
     needed = [f.name for f in structs.fields(SECTIONS[kind.TYPE]) if f.required]
+    needed += ["set"] if kind is LogProbe else []
     probe = {"type": kind.TYPE, **{name: SAMPLES[name] for name in needed}, **more}
     return load_text(yaml.dump({"targets": {"one": {"probe": probe}}}), folder)
 

@@ -16,6 +16,7 @@ from sidecar.config.check.cron import (
     cron_faults,
     shortest_gap_s,
 )
+from sidecar.config.check.log_patterns import log_faults
 from sidecar.config.check.urls import url_fault
 from sidecar.config.duration import format_seconds
 from sidecar.config.problem import ConfigProblem
@@ -28,6 +29,7 @@ from sidecar.core.model.probe_settings import (
     ElectronCashProbe,
     HttpProbe,
     JsonRpcProbe,
+    LogProbe,
     MemoryProbe,
     ProbeSettings,
     TcpProbe,
@@ -87,6 +89,8 @@ def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[ConfigProblem]:
             yield fault
     if isinstance(probe, HttpProbe):
         yield from _header_faults(probe.headers, f"{path}.headers")
+    if isinstance(probe, LogProbe):
+        yield from log_faults(probe, path)
     if 0.0 < probe.hang_after_s < probe.timeout_s:
         yield _too_short_fault(
             f"{path}.hang_after",

@@ -15,6 +15,7 @@ from sidecar.config.file.setting_types import (
     Duration,
     DurationOrZero,
     HttpStatus,
+    LogPattern,
     Name,
     Percent,
     Port,
@@ -126,6 +127,40 @@ class MemorySection(ProbeSection, tag_field="type", tag="memory", kw_only=True):
     every: Duration | UnsetType = UNSET
 
 
+LogSetName = Literal[
+    "worker_timeout",
+    "wallet_timeout",
+    "out_of_memory",
+    "disk_full",
+    "database_locked",
+]
+
+
+class FieldPatternSection(Section, kw_only=True):
+    """A field of a line in JSON."""
+
+    field: Text
+    matches: LogPattern
+
+
+class LogSection(ProbeSection, tag_field="type", tag="log", kw_only=True):
+    """Lines in the container's log."""
+
+    patterns: (
+        Annotated[
+            list[LogPattern | FieldPatternSection], Meta(min_length=1, max_length=50)
+        ]
+        | UnsetType
+    ) = UNSET
+    set: LogSetName | Annotated[list[LogSetName], Meta(min_length=1)] | UnsetType = (
+        UNSET
+    )
+    count: Count | UnsetType = UNSET
+    window: Duration | UnsetType = UNSET
+    cooldown: Duration | UnsetType = UNSET
+    on_match: OnMatchName | UnsetType = UNSET
+
+
 Probe = (
     ElectronCashSection
     | JsonRpcSection
@@ -135,6 +170,7 @@ Probe = (
     | DockerSection
     | RunningSection
     | MemorySection
+    | LogSection
 )
 
 

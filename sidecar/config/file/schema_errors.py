@@ -29,7 +29,6 @@ _ELSEWHERE = {
     "log_format": "set SIDECAR_LOG_FORMAT in the environment",
     "watch_label": "set SIDECAR_WATCH_LABEL in the environment",
 }
-_LATER = ("log", "memory")
 _ROUNDS = 20
 
 
@@ -191,8 +190,6 @@ def _unknown_kind(error: _Error) -> SchemaProblem:
     kind = error.instance.get("type")
     near = get_close_matches(str(kind), kinds, 1)
     hint = f"did you mean {near[0]}?" if near else ""
-    if kind in _LATER:
-        hint = "this type is not available in this version"
     fault = ConfigProblem(
         dotted_path(path), show_masked(kind, path), ", ".join(kinds), hint
     )

@@ -1,11 +1,13 @@
 """Types of single settings, and the base class of all sections of the file."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct, UnsetType
 
 from sidecar.config.duration import PATTERN, PATTERN_ABOVE_ZERO
+from sidecar.core.model.log_sets import PATTERN_CHARACTERS
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -16,7 +18,7 @@ def value_or(value: T | UnsetType, default: D) -> T | D:
     return default if isinstance(value, UnsetType) else value
 
 
-def tuple_of(value: str | list[str] | UnsetType) -> tuple[str, ...]:
+def tuple_of(value: str | Sequence[str] | UnsetType) -> tuple[str, ...]:
     """The texts of a setting that is one text, a list, or not set."""
     if isinstance(value, UnsetType):
         return ()
@@ -45,6 +47,14 @@ WalletPath = Annotated[
     Meta(
         pattern=r"^/[^\x00-\x1f\x7f]{1,1000}$",
         description="an absolute path, as the daemon's container sees it",
+    ),
+]
+LogPattern = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=PATTERN_CHARACTERS,
+        description=f"an expression of 1 to {PATTERN_CHARACTERS} characters",
     ),
 ]
 Percent = Annotated[

@@ -7,7 +7,12 @@ from sidecar.config.check.urls import host_of
 from sidecar.config.file.raw_tree import Tree
 from sidecar.config.problem import ConfigProblem, quote_value
 from sidecar.config.secrets import is_secret
-from sidecar.core.model.probe_settings import JsonRpcProbe, ProbeSettings
+from sidecar.core.model.probe_settings import (
+    JsonRpcProbe,
+    LogProbe,
+    OnMatch,
+    ProbeSettings,
+)
 
 PREFIX = "sidecar."
 MOST_LABELS = 64
@@ -39,6 +44,7 @@ _COUNTS = {
     "failure_threshold": (1, 20),
     "success_threshold": (1, 20),
     "probe.max_body_bytes": (1, 1_048_576),
+    "probe.count": (1, 1000),
 }
 _DURATIONS = {
     "interval": ("1s", "10m"),
@@ -52,6 +58,8 @@ _DURATIONS = {
     "probe.every": ("5s", "1h"),
     "probe.upstream_grace": ("0s", "24h"),
     "probe.stale_after": ("1m", "7d"),
+    "probe.window": ("1s", "24h"),
+    "probe.cooldown": ("1s", "24h"),
     "restart.window": ("1m", "24h"),
     "restart.backoff": ("1s", "1h"),
     "restart.backoff_max": ("1s", "6h"),
@@ -104,6 +112,8 @@ def _kind(key: str) -> str:
         return "a header"
     if key.endswith("_file") or key in _PATHS:
         return "a file"
+    if key.split(".")[:2] == ["probe", "patterns"]:
+        return "a list of expressions"
     if key.endswith("username") or is_secret((*key.split("."),)):
         return "a credential"
     if key == "recreate":
@@ -155,6 +165,11 @@ def probe_faults(probe: ProbeSettings, own: tuple[str, ...]) -> Iterator[ConfigP
         hint = "any other one is said in the configuration file"
         yield ConfigProblem(
             f"{PREFIX}probe.method", quote_value(probe.method), allowed, hint
+        )
+    if isinstance(probe, LogProbe) and probe.on_match is not OnMatch.WARN:
+        hint = "clients can bring text into a log: a label must not restart for it"
+        yield ConfigProblem(
+            f"{PREFIX}probe.on_match", probe.on_match, OnMatch.WARN, hint
         )
     host = getattr(probe, "host", None)
     if host is not None:

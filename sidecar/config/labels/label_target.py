@@ -31,7 +31,7 @@ from sidecar.config.settings import Settings
 from sidecar.core.model.target import RestartSettings, Target
 
 PREFIX = label_rules.PREFIX
-_LISTS = ("depends_on", "restart.slow_lane", "probe.expect_status")
+_LISTS = ("depends_on", "restart.slow_lane", "probe.expect_status", "probe.set")
 _COMMANDS = ("probe.command", "busy.command")
 _NOT_BY_LABEL = ("service", "container")
 _ERROR = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from sidecar.config.file.model import (
     ElectronCashSection,
     ExecSection,
+    FieldPatternSection,
     HttpSection,
     JsonRpcSection,
+    LogSection,
     MemorySection,
     ProbeSection,
     TcpSection,
@@ -86,6 +88,22 @@ PROBE_TEXTS: Mapping[type[Section], SectionTexts] = {
             "probe, `planned_restart` asks for a planned restart"
         ),
         "every": KeyText("the time between two samples"),
+    },
+    LogSection: {
+        "patterns": KeyText(
+            "regular expressions of RE2, searched in each line; or `{field: level, "
+            "matches: error}` for a field of lines in JSON",
+            NONE,
+        ),
+        "set": KeyText("a ready-made set of patterns, or a list of them", NONE),
+        "count": KeyText("this many matching lines are a match"),
+        "window": KeyText("the time within which they must be written"),
+        "cooldown": KeyText("a match lasts until this time passed without another"),
+        "on_match": KeyText("what a match means: see `log` in probes.md"),
+    },
+    FieldPatternSection: {
+        "field": KeyText("a key of the JSON object; `a.b` for `b` in `a`"),
+        "matches": KeyText("the expression for its value"),
     },
     ExecSection: {
         "command": KeyText("the command and its arguments; exit status 0 is success"),

@@ -27,6 +27,8 @@ class Cause(StrEnum):
     BAD_BODY = "bad_body"
     HTTP_5XX = "http_5xx"
     COMMAND_FAILED = "command_failed"
+    LOG_MATCHED = "log_matched"
+    """Its log says what a ``log`` probe with ``on_match: fail`` looks for."""
     NOT_RUNNING = "not_running"
     ENGINE_UNHEALTHY = "engine_unhealthy"
     MEMORY_OVER = "memory_over"

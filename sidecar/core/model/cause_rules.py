@@ -72,6 +72,9 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             "answered requests with errors", _READ_THE_LOG, proves_answer=True
         ),
         Cause.COMMAND_FAILED: curable_rule("failed its health check", _READ_THE_LOG),
+        Cause.LOG_MATCHED: curable_rule(
+            "wrote into its log what its probe looks for", _READ_THE_LOG
+        ),
         Cause.NOT_RUNNING: curable_rule(
             "had stopped running",
             (

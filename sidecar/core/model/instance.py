@@ -10,6 +10,7 @@ from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.foreign_signal import ForeignSignal
 from sidecar.core.model.health import Health
 from sidecar.core.model.lane import Lane
+from sidecar.core.model.log_mark import LogMark
 from sidecar.core.model.memory import MemoryHistory
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import Balance
@@ -213,6 +214,8 @@ class Instance:
     """Learned boot time, from the start to the first good answer."""
     idle: RunId | None = None
     """The run in which only a waiting main process was seen."""
+    log: LogMark | None = None
+    """How far its log was judged."""
     wish: RestartWish | None = None
     """The last planned restart that a probe asked for; it is not stored."""
     memory: MemoryHistory | None = None

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.log_mark import LogFacts
 from sidecar.core.model.memory import MemorySample
 from sidecar.core.model.probe_settings import OnMatch
 from sidecar.core.reason.reason import NO_REASON, Reason
@@ -26,6 +27,8 @@ class ProbeWarning(StrEnum):
     LAGGING = "lagging"
     MATCHED = "matched"
     """A probe with ``on_match`` found what it watches for."""
+    NOT_JUDGED = "not_judged"
+    """Something that it watches could not be judged, for some time."""
 
 
 class Balance(NamedTuple):
@@ -84,6 +87,7 @@ class ProbeResult:
     shares_network: bool = False
     asks_restart: bool = False
     memory: MemorySample | None = None
+    log: LogFacts | None = None
 
 
 REASON_LIMIT = 300

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from typing import ClassVar
+from zlib import crc32
 
 
 class OnMatch(StrEnum):
@@ -161,6 +162,45 @@ class MemoryProbe:
         return float(self.over.removesuffix("%")) / 100.0
 
 
+@dataclass(frozen=True, slots=True)
+class FieldPattern:
+    """A field of a line that is a JSON object, and the expression for its value."""
+
+    field: str
+    matches: str
+
+    @property
+    def name(self) -> str:
+        """The pattern as text for people."""
+        return f"{self.field}: {self.matches}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogProbe:
+    """The container's log: ``count`` lines within ``window_s`` match.
+
+    ``sets`` are names of LOG_SETS. A match lasts until it was not completed again for
+    ``cooldown_s``.
+    """
+
+    TYPE: ClassVar[str] = "log"
+    WAY: ClassVar[ProbeWay] = ProbeWay.ENGINE
+    patterns: tuple[str | FieldPattern, ...] = ()
+    sets: tuple[str, ...] = ()
+    count: int = 1
+    window_s: float = 300.0
+    cooldown_s: float = 300.0
+    on_match: OnMatch = OnMatch.WARN
+    timeout_s: float = 10.0
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+    @property
+    def rule_key(self) -> str:
+        """A short text that is the same as long as these settings are."""
+        return f"{crc32(repr(self).encode()):08x}"
+
+
 ProbeSettings = (
     ElectronCashProbe
     | JsonRpcProbe
@@ -170,6 +210,7 @@ ProbeSettings = (
     | DockerProbe
     | RunningProbe
     | MemoryProbe
+    | LogProbe
 )
 
 

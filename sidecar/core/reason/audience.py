@@ -138,6 +138,13 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.MEMORY_OVER: Audience.EVERYBODY,
         R.MEMORY_NOT_MEASURED: Audience.EVERYBODY,
         R.MEMORY_NOT_MEASURED_FOR: Audience.OPERATORS,
+        # logs
+        R.LOG_LINE_MATCHES: Audience.OPERATORS,
+        R.LOG_LINES_MATCH: Audience.OPERATORS,
+        R.LOG_UNREAD: Audience.OPERATORS,
+        R.LOG_UNREAD_SILENTLY: Audience.EVERYBODY,
+        R.LOG_SKIPPED: Audience.EVERYBODY,
+        R.TOO_MANY_LOGS: Audience.EVERYBODY,
         # our own side
         R.HOST_ASLEEP: Audience.EVERYBODY,
         R.PROCESS_STALLED: Audience.EVERYBODY,

@@ -121,6 +121,13 @@ class ReasonCode(StrEnum):
     MEMORY_OVER = auto()
     MEMORY_NOT_MEASURED = auto()
     MEMORY_NOT_MEASURED_FOR = auto()
+    # logs
+    LOG_LINE_MATCHES = auto()
+    LOG_LINES_MATCH = auto()
+    LOG_UNREAD = auto()
+    LOG_UNREAD_SILENTLY = auto()
+    LOG_SKIPPED = auto()
+    TOO_MANY_LOGS = auto()
     # our own side
     HOST_ASLEEP = auto()
     PROCESS_STALLED = auto()

@@ -122,6 +122,13 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.MEMORY_OVER: "its memory is at {percent:.0f} % of its limit: {used_mib:.0f} of {limit_mib:.0f} MiB",
         R.MEMORY_NOT_MEASURED: "the engine does not measure its memory",
         R.MEMORY_NOT_MEASURED_FOR: "its memory was not measured: {said}",
+        # logs
+        R.LOG_LINE_MATCHES: "a line of its log matches {pattern}: {said}",
+        R.LOG_LINES_MATCH: "{count} lines of its log within {window_s:wait} match {pattern}: {said}",
+        R.LOG_UNREAD: "its log has not been read for {unread_s:wait}: {said}",
+        R.LOG_UNREAD_SILENTLY: "its log has not been read for {unread_s:wait}",
+        R.LOG_SKIPPED: "about {megabytes:.0f} MB of its log were not judged, written in {lasted_s:wait}: it grows faster than it is read",
+        R.TOO_MANY_LOGS: "its log is not read: {count} others are read already",
         # our own side
         R.HOST_ASLEEP: "this host was asleep during the probe",
         R.PROCESS_STALLED: "this process stood still during the probe",

@@ -5,6 +5,7 @@ from dataclasses import replace
 from sidecar.core.forecast.observe import note_memory
 from sidecar.core.model.event import ProbeCompleted
 from sidecar.core.model.instance import Instance, RemedyPhase
+from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.state import State
 from sidecar.core.model.update import Update, no_update, replace_instances
 from sidecar.core.recovery import address_loss, balance_check, wallet_load
@@ -27,8 +28,9 @@ def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
     if instance.container.run != event.run or is_acting(instance):
         return no_update(state)
     target = state.target_of(instance)
-    instance = own_network.record_loss(instance, event.outcome, event.began_mono)
-    result = own_network.excuse_result(state, instance, event.outcome, event.at)
+    instance, health_result = _take_log_mark(instance, event.outcome)
+    instance = own_network.record_loss(instance, health_result, event.began_mono)
+    result = own_network.excuse_result(state, instance, health_result, event.at)
     instance, judged = expected_wallets.judge_wallets(instance, target, result)
     outcome = host_trouble.attribute_failure(state, instance, judged, event.at)
     starting = is_in_start_period(instance, target, event.at.mono)
@@ -55,6 +57,16 @@ def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
     if loss is None:
         return update
     return address_loss.open_incident(update, updated, loss, event.at)
+
+
+def _take_log_mark(
+    instance: Instance, outcome: ProbeResult
+) -> tuple[Instance, ProbeResult]:
+    """Keep how far the log was judged; the result goes on without it."""
+    if outcome.log is None:
+        return instance, outcome
+    mark = outcome.log.mark or instance.log
+    return replace(instance, log=mark), replace(outcome, log=None)
 
 
 def is_acting(instance: Instance) -> bool:

@@ -106,6 +106,32 @@ _STATE = (
         texts={"1": ("objects", "orange")},
     ),
     PanelSpec(
+        Kind.SERIES,
+        "Matching lines of the log",
+        "Lines per second that match a log probe.",
+        "ops",
+        (
+            Query(
+                "sum by (target) "
+                f"(rate(sidecar_log_matched_lines_total{{{TARGET}}}[$__rate_interval]))",
+                "{{target}}",
+            ),
+        ),
+    ),
+    PanelSpec(
+        Kind.SERIES,
+        "Log that was not judged",
+        "Bytes per second of a log that grows faster than it is read.",
+        "bytes",
+        (
+            Query(
+                "sum by (target) "
+                f"(rate(sidecar_log_skipped_bytes_total{{{TARGET}}}[$__rate_interval]))",
+                "{{target}}",
+            ),
+        ),
+    ),
+    PanelSpec(
         Kind.TABLE,
         "Next planned restart",
         "When the target is next restarted on purpose.",

@@ -24,7 +24,7 @@ targets:
     depends_on: [c, nobody]
     restart: {budget: 0, window: 1m, backoff: 10m}
   c:
-    probe: [{type: tcp, host: x}, {type: log}, {type: exec, command: hunter2}]
+    probe: [{type: tcp, host: x}, {type: logs}, {type: exec, command: hunter2}]
     depends_on: [b]
   d:
     probe: hunter2
@@ -83,7 +83,7 @@ def test_fault_names_allowed_values_and_a_hint(tmp_path: Path) -> None:
     assert faults["defaults.timeoutt"].hint == "did you mean timeout?"
     assert faults["targets.b.probe.passwort"].hint == "did you mean password?"
     assert faults["targets.a.probe.type"].hint == "did you mean http?"
-    assert "not available in this version" in faults["targets.c.probe[1].type"].hint
+    assert faults["targets.c.probe[1].type"].hint == "did you mean log?"
     assert faults["targets.b.restart.budget"].allowed == "a whole number from 1 to 1000"
     assert "username and password_file" in faults["targets.b.probe.url"].hint
     assert "type: docker" in faults["targets.e.probe"].hint

@@ -20,6 +20,7 @@ from sidecar.core.model.event import EngineReachabilityChanged, PlannedRestartDu
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.lane import LaneName
+from sidecar.core.model.log_mark import LogFacts
 from sidecar.core.model.probe_result import (
     Balance,
     ProbeWarning,
@@ -69,6 +70,8 @@ PROMISED = {
     "sidecar_wallet_server_height",
     "sidecar_wallet_balance_bch",
     "sidecar_wallet_addresses",
+    "sidecar_log_matched_lines_total",
+    "sidecar_log_skipped_bytes_total",
     "sidecar_config_last_load_success_timestamp_seconds",
 }
 
@@ -358,6 +361,16 @@ async def test_degraded_target_is_up() -> None:
         )
     assert scraped.world.instance("electron-cash").state is TargetState.DEGRADED
     assert await scraped.value("sidecar_target_up", target="electron-cash") == 1
+
+
+async def test_lines_of_a_log_are_counted() -> None:
+    scraped = Scraped()
+    for matched, skipped_bytes in ((2, 0), (1, 5000)):
+        facts = LogFacts(matched=matched, skipped_bytes=skipped_bytes)
+        scraped.world.probe("electron-cash", replace(probe_success(), log=facts))
+    for name, expected in (("matched_lines", 3), ("skipped_bytes", 5000)):
+        value = await scraped.value(f"sidecar_log_{name}_total", target="electron-cash")
+        assert value == expected
 
 
 async def test_probe_duration_is_scraped() -> None:

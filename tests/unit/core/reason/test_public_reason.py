@@ -26,7 +26,9 @@ NUMBERS = frozenset(
         "share",
         "exit_code",
         "height",
+        "lasted_s",
         "limit_s",
+        "megabytes",
         "needed",
         "outages",
         "seconds",
@@ -34,6 +36,7 @@ NUMBERS = frozenset(
         "size",
         "top",
         "tries",
+        "unread_s",
         "wait_s",
         "window_s",
     }
