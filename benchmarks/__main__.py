@@ -9,6 +9,7 @@ from benchmarks import (
     door,
     forecast,
     listing,
+    logs,
     memory,
     outage,
     page,
@@ -26,6 +27,7 @@ PARTS = {
     "store": store.measure,
     "door": door.measure,
     "listing": listing.measure,
+    "logs": logs.measure,
     "page": page.measure,
     "forecast": forecast.measure,
 }
