@@ -12,14 +12,16 @@ from sidecar.config.check.secret_text import username_objection
 from sidecar.config.file.model import (
     BusySection,
     Defaults,
+    PreventiveSection,
+    RestartSection,
+    TargetSection,
+)
+from sidecar.config.file.probe_sections import (
     ElectronCashSection,
     HttpSection,
     JsonRpcSection,
     LogSection,
-    PreventiveSection,
     Probe,
-    RestartSection,
-    TargetSection,
 )
 from sidecar.config.file.setting_types import tuple_of, value_or
 from sidecar.config.problem import ConfigProblem

@@ -9,7 +9,9 @@ import pytest
 import yaml
 from msgspec import structs
 
-from sidecar.config.file.model import Probe
+from sidecar.config.file.probe_sections import (
+    Probe,
+)
 from sidecar.config.labels.label_rules import probe_faults
 from sidecar.config.secrets import secrets_of
 from sidecar.config.settings import Settings

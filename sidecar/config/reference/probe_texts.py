@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sidecar.config.file.model import (
+from sidecar.config.file.probe_sections import (
     ElectronCashSection,
     ExecSection,
     FieldPatternSection,

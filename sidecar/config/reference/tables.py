@@ -20,13 +20,15 @@ from sidecar.config.file.model import (
     Defaults,
     OffsiteSection,
     PreventiveSection,
-    Probe,
-    ProbeSection,
     RestartSection,
     RestoreTestSection,
     TargetSection,
 )
 from sidecar.config.file.notify_sections import EscalateAfter, Heartbeat, Notify
+from sidecar.config.file.probe_sections import (
+    Probe,
+    ProbeSection,
+)
 from sidecar.config.file.schema import describe_allowed, schema
 from sidecar.config.file.setting_types import NAME_WORDS, Section
 from sidecar.config.reference.backup_texts import BACKUP_TEXTS

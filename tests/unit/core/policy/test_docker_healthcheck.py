@@ -7,9 +7,11 @@ import pytest
 from sidecar.config.convert import build_target
 from sidecar.config.file.model import (
     Defaults,
+    TargetSection,
+)
+from sidecar.config.file.probe_sections import (
     DockerSection,
     HttpSection,
-    TargetSection,
 )
 from sidecar.config.secrets import SecretReader
 from sidecar.core.model.cause import Cause
