@@ -21,7 +21,7 @@ from sidecar.engine.commands import Commands
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.containers import ContainerOwner
 from sidecar.engine.listing import Lister
-from sidecar.engine.log_stream import CpuBudget, LogStream
+from sidecar.engine.log_stream import LogStreams
 from sidecar.engine.membership import Membership
 from sidecar.engine.stream import EventStream
 
@@ -60,8 +60,8 @@ class DockerEngine:
         self._replay_s = replay_s
         self._ours: dict[str, ContainerOwner] = {}
         self._commands = Commands()
-        self._streams: set[EventStream | LogStream] = set()
-        self._log_budget = CpuBudget()
+        self._streams: set[EventStream] = set()
+        self._logs = LogStreams(link)
 
     @property
     def breaker_state(self) -> BreakerState:
@@ -189,17 +189,9 @@ class DockerEngine:
     async def follow_log(
         self, container_id: str, since_nano: int, lines: int, reader: LogReader
     ) -> None:
-        """Pass the log's lines to ``reader`` until it ends; see the port.
-
-        All logs together are read with a small part of a core. A reader that is
-        slower than the container gets the lines later and later.
-        """
-        stream = LogStream(self._link, await self._own(container_id), self._log_budget)
-        self._streams.add(stream)
-        try:
-            await stream.follow(since_nano, lines, reader)
-        finally:
-            self._streams.discard(stream)
+        """Pass the log's lines to ``reader`` until it ends; see the port."""
+        owner = await self._own(container_id)
+        await self._logs.follow(owner, since_nano, lines, reader)
 
     async def processes(self, container_id: str) -> tuple[Process, ...]:
         """The container's processes, with the process ids of the engine's host."""
@@ -283,6 +275,7 @@ class DockerEngine:
         """End the streams and the link; takes 2 s at most."""
         for stream in tuple(self._streams):
             stream.close()
+        self._logs.close()
         await self._link.close()
 
     def _is_of_stranger(self, item: EngineEvent | Connected | Disconnected) -> bool:
@@ -299,11 +292,8 @@ class DockerEngine:
                 lambda client: requests.identify(client, container_id, members),
                 _ANSWER_S,
             )
-            self._remember(owner)
+            if len(self._ours) >= _REMEMBERED:
+                self._ours.clear()
+            # By its full id: a name can pass to another container.
+            self._ours[owner.id] = owner
         return owner
-
-    def _remember(self, owner: ContainerOwner) -> None:
-        """Remember it by its full id: a name can pass to another container."""
-        if len(self._ours) >= _REMEMBERED:
-            self._ours.clear()
-        self._ours[owner.id] = owner

@@ -122,6 +122,34 @@ class LogStream:
                 self._closed.wait(wait_s)
 
 
+class LogStreams:
+    """The logs that are followed; all together use a small part of a core.
+
+    A reader that is slower than the container gets the lines later and later.
+    """
+
+    def __init__(self, link: EngineConnection) -> None:
+        self._link = link
+        self._budget = CpuBudget()
+        self._streams: set[LogStream] = set()
+
+    async def follow(
+        self, owner: ContainerOwner, since_nano: int, lines: int, reader: LogReader
+    ) -> None:
+        """Pass the lines of one log to the reader until it ends. EngineError."""
+        stream = LogStream(self._link, owner, self._budget)
+        self._streams.add(stream)
+        try:
+            await stream.follow(since_nano, lines, reader)
+        finally:
+            self._streams.discard(stream)
+
+    def close(self) -> None:
+        """End all connections."""
+        for stream in tuple(self._streams):
+            stream.close()
+
+
 def _open(
     owner: ContainerOwner, since_nano: int, lines: int, client: Client
 ) -> requests.Response:
