@@ -22,6 +22,11 @@ LONGEST_VALUE = 1000
 _BY_FILE = "the configuration file"
 _HINT = "a label may come with an image: say it below targets.NAME"
 _PATHS = frozenset({"probe.wallet_path"})
+_REFUSED_BRANCHES = {
+    "backup": "a backup",
+    "probe.headers": "a header",
+    "probe.patterns": "a list of expressions",
+}
 _SHORTEST_GAP_S = 3600.0
 
 READING_METHODS = frozenset(
@@ -106,18 +111,13 @@ def refusal(key: str) -> ConfigProblem | None:
 
 
 def _kind(key: str) -> str:
-    if key == "backup" or key.startswith("backup."):
-        return "a backup"
-    if key == "probe.headers" or key.startswith("probe.headers."):
-        return "a header"
+    for branch, what in _REFUSED_BRANCHES.items():
+        if key == branch or key.startswith(f"{branch}."):
+            return what
     if key.endswith("_file") or key in _PATHS:
         return "a file"
-    if key.split(".")[:2] == ["probe", "patterns"]:
-        return "a list of expressions"
     if key.endswith("username") or is_secret((*key.split("."),)):
         return "a credential"
-    if key == "recreate":
-        return "what replaces the container"
     return "what shows a balance" if key == "probe.expose_balance" else ""
 
 
