@@ -26,7 +26,10 @@ _REFUSED_BRANCHES = {
     "backup": "a backup",
     "probe.headers": "a header",
     "probe.patterns": "a list of expressions",
+    "probe.expose_balance": "what shows a balance",
+    "recreate": "what replaces the container",
 }
+"""Keys that no label may set, alone or with a key below them."""
 _SHORTEST_GAP_S = 3600.0
 
 READING_METHODS = frozenset(
@@ -116,9 +119,8 @@ def _kind(key: str) -> str:
             return what
     if key.endswith("_file") or key in _PATHS:
         return "a file"
-    if key.endswith("username") or is_secret((*key.split("."),)):
-        return "a credential"
-    return "what shows a balance" if key == "probe.expose_balance" else ""
+    is_credential = key.endswith("username") or is_secret((*key.split("."),))
+    return "a credential" if is_credential else ""
 
 
 def bound_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[ConfigProblem]:

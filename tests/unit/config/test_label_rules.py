@@ -388,3 +388,15 @@ def test_target_is_declared_by_the_file_but_not_by_labels_alone(
         ],
     )
     assert {t.name: t.declared for t in targets} == {"wallet": True, "gw": False}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("recreate", "backup.cron", "probe.expose_balance", "probe.patterns"),
+        *("probe.headers.X", "probe.password_file", "probe.username"),
+    ],
+)
+def test_a_label_never_sets_what_only_the_file_may_say(key: str) -> None:
+    assert label_rules.refusal(key) is not None
+    assert label_rules.refusal("probe.timeout") is None
