@@ -79,6 +79,7 @@ class FakeBackups:
     restores: list[tuple[str, str]] = field(default_factory=list)
     restore_fails: Reason | None = None
     results: tuple[BackupResult, ...] = ()
+    verified: tuple[VerifyResult, ...] = ()
     proven_walls: dict[str, float] = field(default_factory=dict)
 
     async def overview(self) -> tuple[TargetBackups, ...]:
@@ -92,7 +93,7 @@ class FakeBackups:
 
     async def verify(self, target: str) -> tuple[VerifyResult, ...]:
         self.orders.append((target, None))
-        return ()
+        return self.verified
 
     async def restore(self, target: str, backup_id: str) -> RestoredFile:
         self.restores.append((target, backup_id))

@@ -74,8 +74,15 @@ class ImageAgeSection(TaskSection, tag_field="type", tag="image_age", kw_only=Tr
     older_than: Duration | UnsetType = UNSET
 
 
+class BackupVerificationSection(
+    TaskSection, tag_field="type", tag="backup_verification", kw_only=True
+):
+    """A verification of the stored backups of all targets."""
+
+
 AnyTaskSection = (
-    HealthSummarySection
+    BackupVerificationSection
+    | HealthSummarySection
     | ReportSection
     | ConfigCheckSection
     | ImageAgeSection

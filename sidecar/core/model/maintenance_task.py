@@ -42,6 +42,7 @@ class TaskKind(StrEnum):
     CLEAN_UP = "clean_up", TaskKindRule(catches_up=True)
     HTTP = "http", TaskKindRule(timeout_s=30.0)
     COMMAND = "command"
+    BACKUP_VERIFICATION = "backup_verification", TaskKindRule(timeout_s=3600.0)
     BACKUP = "backup", TaskKindRule(timeout_s=900.0)
     """Each target with settings of backups has one."""
 

@@ -452,6 +452,8 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.TASK_TOO_SLOW: Audience.EVERYBODY,
         R.TASK_NOT_DONE: Audience.OPERATORS,
         R.TASK_BACKED_UP: Audience.EVERYBODY,
+        R.TASK_VERIFIED: Audience.EVERYBODY,
+        R.TASK_BACKUP_SAYS: Audience.OPERATORS,
         R.TASK_REMOVED: Audience.EVERYBODY,
         R.TASK_REMOVED_OF: Audience.OPERATORS,
         R.TASK_EXIT_STATUS: Audience.EVERYBODY,

@@ -435,6 +435,8 @@ class ReasonCode(StrEnum):
     TASK_TOO_SLOW = auto()
     TASK_NOT_DONE = auto()
     TASK_BACKED_UP = auto()
+    TASK_VERIFIED = auto()
+    TASK_BACKUP_SAYS = auto()
     TASK_REMOVED = auto()
     TASK_REMOVED_OF = auto()
     TASK_EXIT_STATUS = auto()

@@ -436,6 +436,8 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.TASK_TOO_SLOW: "it was not done within {wait_s:wait}",
         R.TASK_NOT_DONE: "it could not be done: {said}",
         R.TASK_BACKED_UP: "{count} of {total} wallet files have a proven backup",
+        R.TASK_VERIFIED: "{count} of {total} stored backups are whole",
+        R.TASK_BACKUP_SAYS: "backup {said}: {reason}",
         R.TASK_REMOVED: "removed {count} records that are older than the retention",
         R.TASK_REMOVED_OF: "removed from {said}: {count}",
         R.TASK_EXIT_STATUS: "the command ended with exit status {count}",

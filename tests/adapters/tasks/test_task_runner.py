@@ -15,7 +15,7 @@ from sidecar import __version__
 from sidecar.app.own_command import run_own_command
 from sidecar.clock import SystemClock
 from sidecar.core.backup.finding import Finding, FindingCode
-from sidecar.core.backup.result import BackupResult
+from sidecar.core.backup.result import BackupResult, TargetBackups, VerifyResult
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Event
 from sidecar.core.model.maintenance_task import (
@@ -149,6 +149,26 @@ async def test_backup_ends_with_what_was_found(
     assert ended.outcome is outcome
     assert bool(ended.details) is (outcome is not TaskOutcome.DONE)
     assert bench.backups.orders == [("electron-cash", True)]
+
+
+@pytest.mark.parametrize(
+    ("verified", "outcome", "lines"),
+    [
+        ((VerifyResult(make_record(), is_whole=True),), TaskOutcome.DONE, 0),
+        ((VerifyResult(make_record(), True, REMARK),), TaskOutcome.DONE, 1),
+        ((VerifyResult(make_record(), False, REMARK),), TaskOutcome.FINDINGS, 1),
+        ((), TaskOutcome.FINDINGS, 0),
+    ],
+)
+async def test_verification_finds_backups_that_are_not_whole(
+    verified: tuple[VerifyResult, ...], outcome: TaskOutcome, lines: int
+) -> None:
+    bench = Bench()
+    bench.backups.targets = (TargetBackups("electron-cash", ()),)
+    bench.backups.verified = verified
+    ended = await bench.run(Task("verify", TaskKind.BACKUP_VERIFICATION, ""))
+    assert (ended.outcome, len(ended.details)) == (outcome, lines)
+    assert bench.backups.orders == [("electron-cash", None)]
 
 
 async def test_command_ends_with_its_exit_status_and_masked_output() -> None:

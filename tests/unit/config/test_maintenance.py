@@ -143,6 +143,6 @@ def test_schedule_of_the_page_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("rpc-password")
     text = re.sub(r"/run/secrets/\w+", str(tmp_path / "secret"), example)
     settings = load_text(text, tmp_path)
-    assert len(settings.tasks) == 5
+    assert len(settings.tasks) == 6
     assert len(settings.windows) == 1
     assert settings.warnings == ()
