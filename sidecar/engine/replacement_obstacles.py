@@ -1,4 +1,4 @@
-"""What a new container could not have of the old one. Pure.
+"""Obstacles to an equal container: what a new one could not have. Pure.
 
 Files that compose copies into a container after the create (``configs`` and ``secrets``
 with their content in the compose file) are nowhere in its settings: they are found as
@@ -46,7 +46,7 @@ _SCRATCH_SUFFIXES = frozenset({".pid", ".lock", ".sock", ".log", ".pyc", ".tmp"}
 
 
 class Surroundings(NamedTuple):
-    """What is known around a container that is to be replaced.
+    """Facts around a container that is to be replaced.
 
     ``image``: the names of its image now; None: there is no such image any more.
     ``neighbours``: all containers of the engine; ``members``: the inspects of those of

@@ -68,7 +68,7 @@ class MountSetting(Pascal, frozen=True):
 
 
 class HostFacts(Pascal, frozen=True):
-    """What is judged of the settings for running it."""
+    """The judged part of the settings for running it."""
 
     auto_remove: bool = False
     network_mode: str = ""
@@ -82,7 +82,7 @@ class HostFacts(Pascal, frozen=True):
 
 
 class ConfigFacts(Pascal, frozen=True):
-    """What is judged of the settings that it was created with."""
+    """The judged part of the settings that it was created with."""
 
     hostname: str = ""
     image: str = ""

@@ -17,6 +17,7 @@ from sidecar.config.check.cron import (
     shortest_gap_s,
 )
 from sidecar.config.check.log_patterns import log_faults
+from sidecar.config.check.recreate import recreate_faults
 from sidecar.config.check.urls import url_fault
 from sidecar.config.duration import format_seconds
 from sidecar.config.problem import ConfigProblem
@@ -72,6 +73,7 @@ def target_faults(
     yield from _cadence_faults(target.cadence, path)
     yield from _restart_faults(target.restart, target.cadence, f"{path}.restart")
     yield from _settle_faults(target, path)
+    yield from recreate_faults(target, path)
     if target.preventive is not None:
         yield from _preventive_faults(target, target.preventive, f"{path}.preventive")
     if target.busy is not None:

@@ -13,7 +13,7 @@ _SUFFIX = ".set-aside-by-sidecar"
 
 
 class Settlement(Enum):
-    """How a recreate is ended.
+    """The way in which a recreate is ended.
 
     FINISH: the new container works on, the old one is removed. ROLL_BACK: the new one
     is removed, the old one gets its name back and is started. NOTHING: it has ended.
@@ -57,7 +57,7 @@ def find_set_aside(
 
 
 def settle(old: Container | None, new: Container | None) -> Settlement:
-    """How to end a recreate: only a new container that runs is worth the old one."""
+    """The way to end a recreate: forward only if the new container runs."""
     if old is None:
         return Settlement.NOTHING
     is_running = new is not None and new.status is Status.RUNNING

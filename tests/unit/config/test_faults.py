@@ -146,6 +146,8 @@ def test_a_password_that_is_no_text_is_not_shown(tmp_path: Path) -> None:
         ("busy: {url: 'http://x/', command: [x]}", "busy"),
         ("busy: {max_wait: 5m}", "busy"),
         ("busy: {url: 'http://x/', max_wait: soon}", "busy.max_wait"),
+        ("recreate: 1", "recreate"),
+        ("recreate: true, restart: {slow_lane: []}", "recreate"),
         ("depends_on: [t]", "depends_on"),
         ("depends_on: [x]", "depends_on"),
         ("container: x, service: y", "container"),

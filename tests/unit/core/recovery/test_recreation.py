@@ -20,6 +20,7 @@ from sidecar.core.model.probe_settings import HttpProbe
 from sidecar.core.model.state import EfficacyKey
 from sidecar.core.model.target import InstanceId, RestartSettings, Target
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.policy.explanation import explain
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.status.set_aside import set_aside_name
 from tests.support.process_takeover import start_successor
@@ -183,6 +184,16 @@ def test_decision_says_that_restarts_do_not_help() -> None:
     world = healthy_world()
     until_recreate(world)
     assert "restarts do not help: recreate now" in str(world.last(SHOP).reason)
+
+
+def test_explanation_names_the_recreate_once_it_is_the_next_try() -> None:
+    world = healthy_world()
+    assert explain(world.state, ID, world.now).action is Action.RESTART
+    while world.instance(SHOP).lane.name is LaneName.FAST:
+        fail_step(world)
+    explanation = explain(world.state, ID, world.now)
+    assert explanation.action is Action.RECREATE
+    assert explanation.next_failure.remedy is Action.RECREATE
 
 
 # --- results
