@@ -82,6 +82,7 @@ RPC = labels(
         (WALLET, {"probe.wallet_path": "/wallets/other"}, "a file"),
         (RPC, {"probe.username": "u", "probe.password_file": "{secret}"}, "a file"),
         (HTTP, {"backup.path": "/etc/shadow", "backup.cron": "0 3 * * *"}, "a backup"),
+        (HTTP, {"recreate": "true"}, "replaces the container"),
     ],
 )
 def test_labels_with_a_file_a_credential_or_a_header_make_no_target(
