@@ -46,7 +46,7 @@ def test_plot_without_a_limit_has_no_line(
         replace(history, last=last, forecast=None), now, TEXTS["ko"]
     )
     assert plot is not None
-    assert (plot.limit_y, plot.latest, plot.warning) == ("", "463MiB", "")
+    assert (plot.limit_y, plot.latest, plot.warning) == ("", "463MiB 사용", "")
 
 
 def test_too_little_is_no_plot(measured: tuple[MemoryHistory, Moment]) -> None:
