@@ -182,8 +182,8 @@ def break_everything(bench: AlertBench) -> None:
     bench.expect("SidecarTargetUnmeasured", BLIND)
     bench.expect("SidecarTargetStopped", PARKED)
     bench.expect("SidecarUpstreamLost", WALLET)
-    bench.expect("SidecarNoProvenBackup", WALLET)
     bench.expect("SidecarMemoryLimitNear", HUNGRY)
+    bench.expect("SidecarNoProvenBackup", WALLET)
 
 
 def check_notifications(alertmanager: Alertmanager) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.engine.electrum_daemon import SETTINGS, start_electrum, start_upstream
 from tests.engine.harness import (
+    API_TOKEN,
     DEFAULT_WALLET,
     RPC_PASSWORD,
     WALLET,
@@ -40,22 +41,32 @@ def backed_up(
     return {**whole, "defaults": dict(defaults)} if defaults else whole
 
 
-def command(watcher: SidecarBox, *words: str) -> tuple[int, Json]:
-    """The exit status and the backups of the target after a command."""
-    status, out = watcher.docker.exec_run(["sidecar", "backup", *words, "--json"])
-    assert isinstance(out, bytes)
-    (target,) = json.loads(out)["targets"]
-    return int(status or 0), dict(target)
+def backups(watcher: SidecarBox) -> Json:
+    """The backups of the target."""
+    (target,) = watcher.get_api("/backups")["targets"]
+    return dict(target)
 
 
-def run_backup(watcher: SidecarBox, *options: str) -> tuple[int, Json]:
-    """One backup by order, once no other order is under way."""
-    return command(watcher, "run", WALLET, *options)
+def run_backup(stack: Stack, *, accept: bool = False) -> Json:
+    """One backup by order; the backups of the target after it."""
+    watcher = stack.watcher
+    path, headers = (
+        f"/api/v1/backups/{WALLET}/run",
+        {"Authorization": f"Bearer {API_TOKEN}"},
+    )
+
+    def begin() -> bool:
+        answer = watcher.ask("POST", 9787, path, {"accept": accept}, headers=headers)
+        return answer.status_code == 202
+
+    stack.wait_for("the order begins", begin)
+    stack.wait_for("the order ends", lambda: not backups(watcher)["busy"])
+    return backups(watcher)
 
 
 def stored(watcher: SidecarBox) -> list[Json]:
     """The stored backups, newest first."""
-    return list(command(watcher, "list")[1]["backups"])
+    return list(backups(watcher)["backups"])
 
 
 def findings(target: Json) -> list[str]:
@@ -109,7 +120,7 @@ def test_backup_before_restart_and_damages_that_hold_restarts(stack: Stack) -> N
     assert json.loads(kept)["addresses"] == json.loads(whole)["addresses"]
     calls = stack.lifecycle_calls()
     write(daemon, DEFAULT_WALLET, kept)
-    run_backup(watcher)
+    run_backup(stack)
     stack.wait_healthy(WALLET)
     assert stack.lifecycle_calls() == [*calls, f"restart {WALLET}"]
     stack.wait_for("all is well", lambda: incidents(watcher) == [])
@@ -125,6 +136,7 @@ def restart_with_backup(stack: Stack, daemon: WalletBox) -> None:
     assert (first["trigger"], first["proofs"][0]["way"]) == ("schedule", "parsed")
     listed = watcher.run("find", FOLDER, "-type", "f", "-perm", "600")
     assert len(listed.split()) == 2
+    assert "parsed" in watcher.run("sidecar", "backup", "list")
     daemon.create_address()
     stack.wait_for(
         "the address is saved",
@@ -151,19 +163,17 @@ def find_each_damage(stack: Stack, daemon: WalletBox, whole: bytes) -> None:
     }
     for finding, damage in damages.items():
         damage()
-        status, target = run_backup(watcher)
-        assert (status, findings(target)) == (1, [finding])
+        assert findings(run_backup(stack)) == [finding]
         assert incidents(watcher) == [("wallet_damaged", "P1")], finding
         run_as_root(daemon, "touch", DEFAULT_WALLET)
         run_as_root(daemon, "chown", "wallet", DEFAULT_WALLET)
         write(daemon, DEFAULT_WALLET, whole)
-        status, target = run_backup(watcher)
-        assert (status, findings(target)) == (0, [])
+        assert findings(run_backup(stack)) == []
         stack.wait_for("it is resolved", lambda: incidents(watcher) == [])
     write(daemon, DEFAULT_WALLET, whole.replace(b"{", b'{"use_encryption": true,', 1))
-    assert run_backup(watcher)[0] == 0
+    assert findings(run_backup(stack)) == []
     write(daemon, DEFAULT_WALLET, whole)
-    assert findings(run_backup(watcher)[1]) == ["not_encrypted"]
+    assert findings(run_backup(stack)) == ["not_encrypted"]
     assert incidents(watcher) == []
 
 

@@ -280,8 +280,8 @@ CASES = (
             ),
             "sidecar_backup_last_proven_timestamp_seconds{target='spare'}": "1e9x60",
         },
-        (100, 140),
-        (20, 80, 160),
+        (60, 140),
+        (20, 40, 170),
         LONG_INTERVAL_MIN,
     ),
     AlertCase(
