@@ -40,7 +40,7 @@ from sidecar.core.reason.reason import Reason
 
 @dataclass(frozen=True, slots=True)
 class BackupTools:
-    """What a backup uses.
+    """Parts that a backup uses.
 
     The edges are used where the settings ask for them.
     """
@@ -79,7 +79,7 @@ class StoredCopy:
 async def store_copy(tools: BackupTools, order: BackupOrder) -> StoredCopy:
     """Copy, judge and store a file; a damaged file is not stored. It never raises."""
     at_wall = tools.clock.now().wall
-    fail = partial(_failed, order.path, at_wall)
+    fail = partial(_failure_of, order.path, at_wall)
     records = await asyncio.to_thread(tools.store.records, order.target.name)
     last = last_good(records, order.path)
     try:
@@ -95,11 +95,11 @@ async def store_copy(tools: BackupTools, order: BackupOrder) -> StoredCopy:
     except BackupEdgeError as error:
         return fail(error.reason)
     except OSError as error:
-        said = error.strerror or type(error).__name__
-        return fail(Reason.of(R.BACKUP_NOT_STORED, said=said))
+        os_text = error.strerror or type(error).__name__
+        return fail(Reason.of(R.BACKUP_NOT_STORED, said=os_text))
 
 
-def _failed(path: str, at_wall: float, reason: Reason) -> StoredCopy:
+def _failure_of(path: str, at_wall: float, reason: Reason) -> StoredCopy:
     return StoredCopy(BackupResult(path, at_wall, failure=reason))
 
 
@@ -137,8 +137,8 @@ def _judge_and_store(
     if order.settings.recipients:
         assert tools.seal is not None
         stored = tools.seal(copy.data, order.settings.recipients)
-    made = _make_record(order, content, owner, copy.data, stored, at_wall)
-    record = made.with_proof(proof)
+    unproven = _make_record(order, content, owner, copy.data, stored, at_wall)
+    record = unproven.with_proof(proof)
     tools.store.add(record, stored)
     _rotate(tools.store, order)
     return StoredCopy(replace(result, record=record, is_new=True), copy.data)
@@ -166,9 +166,9 @@ def _make_record(
     at_wall: float,
 ) -> BackupRecord:
     sha256 = digest_of(plain)
-    taken = datetime.fromtimestamp(at_wall, UTC)
+    taken_at = datetime.fromtimestamp(at_wall, UTC)
     return BackupRecord(
-        id=f"{taken:%Y%m%dT%H%M%SZ}-{sha256[:8]}",
+        id=f"{taken_at:%Y%m%dT%H%M%SZ}-{sha256[:8]}",
         target=order.target.name,
         path=order.path,
         taken_wall=at_wall,
@@ -245,8 +245,8 @@ async def _send(
     except BackupEdgeError as error:
         failure = error.reason
     except OSError as error:
-        said = error.strerror or type(error).__name__
-        failure = Reason.of(R.BACKUP_NOT_STORED, said=said)
+        os_text = error.strerror or type(error).__name__
+        failure = Reason.of(R.BACKUP_NOT_STORED, said=os_text)
     if failure:
         return replace(result, offsite_failure=failure)
     sent_wall = tools.clock.now().wall

@@ -165,12 +165,12 @@ class BackupService:
 
     async def overview(self) -> tuple[TargetBackups, ...]:
         """The stored backups of each target that has settings of backups."""
-        found = []
+        overviews = []
         for source in tuple(self._sources()):
             name = source.target.name
             records = await asyncio.to_thread(self._tools.store.records, name)
             self._note_proven(name, records)
-            found.append(
+            overviews.append(
                 TargetBackups(
                     name,
                     records,
@@ -179,7 +179,7 @@ class BackupService:
                     self.is_busy(name),
                 )
             )
-        return tuple(found)
+        return tuple(overviews)
 
     def last_proven(self) -> Mapping[str, float]:
         """When the last proof of each target's backups was (wall); 0.0: never."""
@@ -190,12 +190,12 @@ class BackupService:
 
     async def watch(self) -> None:
         """Tidy up, take first backups, and look again at damaged files; for ever."""
-        known: set[str] = set()
+        started_names: set[str] = set()
         while True:
             for source in tuple(self._sources()):
                 name = source.target.name
-                is_new = name not in known
-                known.add(name)
+                is_new = name not in started_names
+                started_names.add(name)
                 look = partial(self._look_at, source, is_new=is_new)
                 await carry_out(name, look)
             await asyncio.sleep(self._recheck_s)
