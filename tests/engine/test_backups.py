@@ -43,8 +43,9 @@ def backed_up(
 
 def backups(watcher: SidecarBox) -> Json:
     """The backups of the target."""
-    (target,) = watcher.get_api("/backups")["targets"]
-    return dict(target)
+    targets = watcher.get_api("/backups")["targets"]
+    assert len(targets) == 1, targets
+    return dict(targets[0])
 
 
 def run_backup(stack: Stack, *, accept: bool = False) -> Json:
