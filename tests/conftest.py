@@ -33,6 +33,26 @@ settings.register_profile(
 settings.load_profile("ci" if os.environ.get("CI") else "quick")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the engine tests evenly over the run, those with the longest limit first.
+
+    They wait while other tests compute; together they would leave the cores idle.
+    """
+    waiting = [item for item in items if item.get_closest_marker("engine")]
+    others = [item for item in items if not item.get_closest_marker("engine")]
+    waiting.sort(key=_limit_s, reverse=True)
+    places = [(nth / len(waiting), 0, item) for nth, item in enumerate(waiting)]
+    places += [(nth / len(others), 1, item) for nth, item in enumerate(others)]
+    places.sort(key=lambda place: place[:2])
+    items[:] = [item for _, _, item in places]
+
+
+def _limit_s(item: pytest.Item) -> float:
+    limit = item.get_closest_marker("timeout")
+    return float(limit.args[0]) if limit is not None and limit.args else 0.0
+
+
 @pytest.fixture(autouse=True)
 def quiet_log() -> Iterator[None]:
     logger.remove()
