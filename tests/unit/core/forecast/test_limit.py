@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from sidecar.core.forecast.earlier_runs import summarize_run
 from sidecar.core.forecast.limit import forecast_limit
 from sidecar.core.forecast.samples import MOST_WINDOWS, add_sample
 from sidecar.core.forecast.sentence import describe_forecast
@@ -118,3 +119,14 @@ def test_long_run_drops_the_oldest_windows() -> None:
     history = history_of(*[sample(100.0)] * (5 * 200), every_s=3600.0)
     assert len(history.windows) == MOST_WINDOWS - 1
     assert history.windows[0].at_s > 100 * 5 * 3600.0
+
+
+def test_cache_that_was_full_in_the_last_run_raises_no_second_alarm() -> None:
+    shares = [sample(min(100.0 + 1.2 * n, 420.0)) for n in range(500)]
+    first = history_of(*shares)
+    alarms = [forecast(history_of(*shares[:count])) for count in range(240, 265, 5)]
+    assert Silence.LEVELLED_BEFORE not in {found.silence for found in alarms}
+    assert None in {found.silence for found in alarms}
+    for count in range(100, 500, 20):
+        second = replace(history_of(*shares[:count]), earlier=summarize_run(first))
+        assert forecast(second).silence is not None
