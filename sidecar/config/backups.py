@@ -7,6 +7,7 @@ from msgspec import UnsetType
 from sidecar.config.check.cron import cron_faults
 from sidecar.config.check.recipients import recipient_faults
 from sidecar.config.check.urls import certain_parts, url_fault
+from sidecar.config.check.wallet_paths import wallet_path_faults
 from sidecar.config.duration import parse_seconds
 from sidecar.config.file.model import (
     BackupSection,
@@ -77,6 +78,7 @@ def backup_faults(target: Target, path: str) -> Iterator[ConfigProblem]:
         allowed = "backups of a wallet daemon"
         hint = "the target needs a probe of the type electron_cash"
         yield ConfigProblem(path, "backups of another target", allowed, hint)
+    yield from wallet_path_faults(backup.path, f"{path}.path")
     yield from cron_faults(path, backup.cron, backup.timezone)
     yield from recipient_faults(f"{path}.recipients", backup.recipients)
     if backup.offsite is not None:

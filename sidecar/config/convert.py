@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from sidecar.config import duration
 from sidecar.config.backups import build_backup
 from sidecar.config.check.secret_text import username_objection
+from sidecar.config.check.wallet_paths import wallet_path_faults
 from sidecar.config.file.model import (
     BusySection,
     Defaults,
@@ -136,7 +137,8 @@ def _build_probe(
             section.wallet_password_file,
             f"{path}.wallet_password",
         )
-        values["wallet_path"] = tuple_of(section.wallet_path)
+        values["wallet_path"] = paths = tuple_of(section.wallet_path)
+        reader.faults.extend(wallet_path_faults(paths, f"{path}.wallet_path"))
     if isinstance(section, HttpSection) and isinstance(section.expect_status, int):
         values["expect_status"] = (section.expect_status,)
     if isinstance(section, LogSection):
