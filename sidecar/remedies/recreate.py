@@ -145,7 +145,7 @@ async def _watch(
     running: Container | None = None
     while True:
         fresh = await _inspect(job, new.id)
-        if fresh is not None and fresh.status is not Status.RUNNING:
+        if fresh is not None and _has_ended(fresh):
             return None, Reason.of(R.NEW_ENDED, exit_code=fresh.exit_code)
         running = fresh or running
         if job.clock.now().mono >= until or job.leaving.is_set():
@@ -154,6 +154,11 @@ async def _watch(
     if running is None:
         return None, Reason.of(R.NEW_NOT_STARTED, said="")
     return running, None
+
+
+def _has_ended(new: Container) -> bool:
+    """Has it ended, or did the engine start it again between two looks?"""
+    return new.status is not Status.RUNNING or new.restart_count > 0
 
 
 async def _inspect(job: RemedyContext, container_id: str) -> Container | None:

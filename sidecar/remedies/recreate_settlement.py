@@ -19,7 +19,7 @@ from sidecar.core.status.set_aside import (
     original_name,
     settle,
 )
-from sidecar.remedies.engine_call import PERSIST_EVERY_S, PERSIST_S
+from sidecar.remedies.engine_call import AT_REST, PERSIST_EVERY_S, PERSIST_S
 from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
 T = TypeVar("T")
@@ -46,6 +46,9 @@ async def carry_out(job: RemedyContext) -> RemedyExecution:
                 return RemedyExecution(RemedyCallResult.DONE, reason, new)
             case Settlement.ROLL_BACK:
                 return await _roll_back_late(job)
+            case Settlement.WAIT if new is not None:
+                reason = Reason.of(R.ENGINE_NOT_ASKED, said=new.fault)
+                return RemedyExecution(RemedyCallResult.NOT_SENT, reason)
             case _:
                 reason = Reason.of(R.NOTHING_SET_ASIDE)
                 return RemedyExecution(RemedyCallResult.DONE, reason, new)
@@ -93,7 +96,7 @@ async def roll_back(job: RemedyContext, *, starts: bool = True) -> RollBack:
 
 
 async def _roll_back_once(job: RemedyContext, *, starts: bool) -> RollBack:
-    """The start comes first, and only a new container that still runs prevents it."""
+    """The start comes first, and only a new container that may run prevents it."""
     try:
         containers = await insist(job, job.engine.containers)
     except EngineError as error:
@@ -103,7 +106,8 @@ async def _roll_back_once(job: RemedyContext, *, starts: bool) -> RollBack:
         # It was never set aside; or somebody removed it, and the new one is all.
         return RollBack(None)
     troubles: list[str] = []
-    if new is not None and new.status in _ACTIVE:
+    if new is not None and new.status not in AT_REST:
+        # A stop waits for a start under way, while an inspection gets no answer.
         await _try(job, troubles, _stop(job, new))
     if starts and not troubles:
         await _try(job, troubles, _start(job, old))

@@ -17,9 +17,11 @@ class Settlement(Enum):
 
     FINISH: the new container works on, the old one is removed. ROLL_BACK: the new one
     is removed, the old one gets its name back and is started. NOTHING: it has ended.
+    WAIT: the engine does not tell whether the new container runs.
     """
 
     NOTHING = auto()
+    WAIT = auto()
     FINISH = auto()
     ROLL_BACK = auto()
 
@@ -60,5 +62,8 @@ def settle(old: Container | None, new: Container | None) -> Settlement:
     """The way to end a recreate: forward only if the new container runs."""
     if old is None:
         return Settlement.NOTHING
+    if new is not None and new.status is Status.UNKNOWN:
+        # It may run: both would have the same files open.
+        return Settlement.WAIT
     is_running = new is not None and new.status is Status.RUNNING
     return Settlement.FINISH if is_running else Settlement.ROLL_BACK

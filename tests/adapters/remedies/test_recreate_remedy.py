@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from typing_extensions import override
 
-from sidecar.core.model.container import Status
+from sidecar.core.model.container import Container, Status
 from sidecar.core.model.decision import Action
 from sidecar.core.model.event import RemedyCallResult, RemedyExecuted
 from sidecar.core.ports.engine import (
@@ -124,6 +124,78 @@ def test_new_container_that_is_not_started_is_rolled_back() -> None:
     event = recreate(bench)
     assert (event.result, event.reason.code) == (RemedyCallResult.FAILED, R.UNDONE)
     assert "no such bind source" in str(event.reason)
+    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+
+
+class SlowAboutNew(FakeEngine):
+    """It tells nothing of the new container, and notes when two run at once."""
+
+    most_running = 0
+
+    @override
+    async def containers(self) -> tuple[Container, ...]:
+        return tuple(
+            replace(c, status=Status.UNKNOWN, fault="no answer (within 5 s)")
+            if c.id == NEW
+            else c
+            for c in await super().containers()
+        )
+
+    @override
+    async def inspect(self, container_id: str) -> Container:
+        if container_id == NEW:
+            raise EngineTimeout("silent")
+        return await super().inspect(container_id)
+
+    @override
+    def _run(self, container_id: str) -> None:
+        super()._run(container_id)
+        self.most_running = max(self.most_running, len(runs(self)))
+
+
+def test_new_container_of_unknown_status_never_runs_beside_the_old_one() -> None:
+    bench = Bench(SlowAboutNew)
+    bench.target = replace(TARGET, probes=())
+    event = recreate(bench)
+    assert event.result is RemedyCallResult.FAILED
+    assert isinstance(bench.engine, SlowAboutNew)
+    assert bench.engine.most_running == 1
+    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+
+
+def test_settlement_waits_while_the_new_container_is_unknown() -> None:
+    """To start the old one would open its wallet twice."""
+    bench = Bench(SlowAboutNew)
+    old = bench.engine.change(OLD, name=ASIDE, status=Status.EXITED)
+    bench.engine.held[NEW] = replace(
+        old, id=NEW, name=NAME, status=Status.RUNNING, started_at=EPOCH + 9.0
+    )
+    bench.container = bench.engine.held[OLD]
+    event = run_virtual(bench.run_action(Action.RECREATE, settles=True))
+    assert event.result is RemedyCallResult.NOT_SENT
+    assert "no answer" in str(event.reason)
+    assert bench.engine.acts == []
+
+
+class Loops(FakeEngine):
+    """A new container that ends, and is started by the engine, between two looks."""
+
+    @override
+    def _run(self, container_id: str) -> None:
+        super()._run(container_id)
+        if container_id == NEW and self.held[NEW].restart_count == 0:
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.6, self._loop)
+
+    def _loop(self) -> None:
+        self.change(NEW, restart_count=1, started_at=EPOCH + 99.0, exit_code=3)
+
+
+def test_new_container_that_the_engine_had_to_start_again_is_rolled_back() -> None:
+    bench = Bench(Loops)
+    bench.target = replace(TARGET, probes=())
+    event = recreate(bench)
+    assert event.result is RemedyCallResult.FAILED
     assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
 
 
