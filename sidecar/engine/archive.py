@@ -93,9 +93,7 @@ class _Source:
     def read(self, size: int) -> bytes:
         """The next bytes; fewer only at the end."""
         body = bytearray(self._rest)
-        for piece in self._pieces:
+        while len(body) < size and (piece := next(self._pieces, b"")):
             body += piece
-            if len(body) >= size:
-                break
         self._rest = bytes(body[size:])
         return bytes(body[:size])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from sidecar.core.ports.engine import EngineForbidden, EngineRefused, FileAbsent
+from sidecar.engine.archive import _Source
 from tests.support.engine_connection import (
     FOREIGN,
     OWN,
@@ -78,6 +79,14 @@ async def test_anything_but_a_whole_regular_file_is_refused(
     async with open_engine(link_to(server, requests)) as engine:
         with pytest.raises(EngineRefused):
             await engine.read_file(OWN, "/x.tar", MOST_BYTES)
+
+
+def test_stream_takes_no_more_of_the_answer_than_it_was_asked_for() -> None:
+    """Kept bytes would be copied at each read: minutes for a large wallet."""
+    pieces = iter([b"x" * 16] * 20)
+    source = _Source(pieces)
+    assert [len(source.read(10)) for _ in range(16)] == [10] * 16
+    assert len(list(pieces)) == 10
 
 
 async def test_file_of_another_stack_is_refused_and_not_asked_for(
