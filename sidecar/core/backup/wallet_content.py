@@ -85,7 +85,8 @@ def _read_json(text: bytes) -> WalletContent | ContentFault:
         # A file whose end was never written can be filled up with zero bytes.
         is_cut = error.pos >= len(error.doc) or not text.endswith(b"}")
         return _cut_if(is_cut or error.msg.startswith("Unterminated string"))
-    except RecursionError:
+    except (RecursionError, ValueError):
+        # ValueError: a number has more digits than Python converts.
         return ContentFault.NO_WALLET
     if not _WALLET_KEYS & document.keys():
         return ContentFault.NO_WALLET

@@ -72,6 +72,7 @@ def test_wallet_that_ends_in_the_middle_is_cut(data: bytes) -> None:
         b"[]",
         b"null",
         b'{"pages": 3}',
+        b'{"seed_version": ' + b"1" * 5_000 + b"}",
         plain_wallet().replace(b'"wallet_type"', b'wallet_type"'),
         plain_wallet().replace(b"qreceiving0", b"\xff\xfe"),
         encrypted_wallet().replace(b"YmJi", b"\0\0\0\0"),
