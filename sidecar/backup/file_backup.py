@@ -167,8 +167,10 @@ def _make_record(
 ) -> BackupRecord:
     sha256 = digest_of(plain)
     taken_at = datetime.fromtimestamp(at_wall, UTC)
+    # Another file may have the same content, and may be copied in the same second.
+    mark = digest_of(order.path.encode() + b"\0" + plain)[:8]
     return BackupRecord(
-        id=f"{taken_at:%Y%m%dT%H%M%SZ}-{sha256[:8]}",
+        id=f"{taken_at:%Y%m%dT%H%M%SZ}-{mark}",
         target=order.target.name,
         path=order.path,
         taken_wall=at_wall,

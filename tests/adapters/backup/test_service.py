@@ -13,7 +13,7 @@ from sidecar.core.ports.engine import EngineForbidden, EngineRefused
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import NO_REASON, Reason
 from tests.support.backup_bench import NAME, BackupBench, file_copy
-from tests.support.backup_records import encrypted_wallet, plain_wallet
+from tests.support.backup_records import PATH, encrypted_wallet, plain_wallet
 
 WALLET = plain_wallet()
 LARGER = plain_wallet(receiving=25)
@@ -89,6 +89,14 @@ async def test_oldest_backups_are_removed_but_the_last_loaded_is_kept(
     assert first is not None
     assert kept[-1].id == first.id
     assert len(bench.files()) == 8
+
+
+async def test_files_of_equal_content_have_a_backup_each(bench: BackupBench) -> None:
+    other = "/data/wallets/copy"
+    bench.configure(path=(PATH, other))
+    bench.engine.files[other] = [file_copy(WALLET)]
+    await bench.service.run(NAME)
+    assert {record.path for record in await bench.records()} == {PATH, other}
 
 
 async def test_copy_is_taken_again_while_the_file_changes(bench: BackupBench) -> None:
