@@ -176,6 +176,11 @@ class Executor:
         full_disk = await self._find_full_disk(entry, fresh, bundle.evidence.log)
         if full_disk is not None:
             return full_disk
+        if self.wallet_guard is not None and entry.target.backup is not None:
+            # A backup may take long enough for somebody else to restart it.
+            fresh = await check_container(self._engine, entry.decision, fresh)
+            if isinstance(fresh, RemedyExecution):
+                return fresh
         entry.job = RemedyContext(
             entry.decision,
             entry.target,

@@ -1,5 +1,6 @@
 """The backup right before a restart or start: only a damage holds it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from sidecar.core.model.event import RemedyCallResult, RemedyExecuted
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
+from tests.support.fakes import EPOCH
 from tests.support.remedy_bench import TARGET, WALLET, Bench
 from tests.support.virtual_time import run_virtual
 
@@ -25,6 +27,8 @@ class Guard:
         self.bench = bench
         self.damage = damage
         self.asked: list[tuple[InstanceId, list[str]]] = []
+        self.effect: Callable[[], object] = lambda: None
+        """What happens during the backup."""
 
     async def before_restart(
         self,
@@ -34,6 +38,7 @@ class Guard:
     ) -> Reason | None:
         done = [call for call, _ in self.bench.engine.acts]
         self.asked.append((instance_id, [*self.bench.wallets.calls, *done]))
+        self.effect()
         return self.damage
 
 
@@ -74,6 +79,18 @@ def test_forced_restart_of_damaged_file_is_backed_up_and_sent() -> None:
     result = run(bench, Action.RESTART, forced=True)
     assert len(guard.asked) == 1
     assert result.result is RemedyCallResult.DONE
+
+
+@pytest.mark.parametrize("action", [Action.RESTART, Action.RECREATE])
+def test_container_that_was_restarted_during_its_backup_is_left_alone(
+    action: Action,
+) -> None:
+    bench, guard = guarded(None)
+    guard.effect = lambda: bench.engine.change("c1", started_at=EPOCH + 9.0)
+    result = run(bench, action)
+    assert result.result is RemedyCallResult.NOT_SENT
+    assert result.reason.code is R.RESTARTED_MEANWHILE
+    assert bench.engine.acts == []
 
 
 @pytest.mark.parametrize("action", [Action.LOAD_WALLET, Action.STOP])
