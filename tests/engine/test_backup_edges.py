@@ -34,9 +34,10 @@ def backup_target(name: str, **backup: object) -> Json:
 def newest(watcher: SidecarBox, target: str) -> Json:
     """The newest backup of a target; AssertionError: there is none."""
     targets = watcher.get_api("/backups")["targets"]
-    (found,) = [t for t in targets if t["target"] == target]
-    assert found["backups"], found
-    return dict(found["backups"][0])
+    found = [t for t in targets if t["target"] == target]
+    assert found, "Sidecar does not know the target yet"
+    assert found[0]["backups"], found
+    return dict(found[0]["backups"][0])
 
 
 def is_loaded(watcher: SidecarBox, target: str) -> bool:
