@@ -59,7 +59,7 @@ async def test_mistyped_command_gets_a_suggestion_and_the_list() -> None:
     result = await sidecar("statsu")
     assert result.status == 2
     assert "'status'" in result.err
-    assert "Commands: ack, check, completion, " in result.err
+    assert "Commands: ack, backup, check, completion, " in result.err
     result = await sidecar("config", "nonsense")
     assert "Commands: check, schema, show\n" in result.err
 
