@@ -73,4 +73,7 @@ def wallets_to_keep(
     """The wallets that a recreate would lose if they were in the container itself."""
     if decision.action is not Action.RECREATE:
         return ()
-    return expected_wallets.find_expected(instance, target)
+    # One that was loaded by hand, beside those of the settings, has money, too.
+    expected = expected_wallets.find_expected(instance, target)
+    backed_up = target.backup.path if target.backup is not None else ()
+    return tuple(dict.fromkeys((*expected, *instance.wallets, *backed_up)))

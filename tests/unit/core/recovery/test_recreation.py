@@ -5,9 +5,10 @@ from types import MappingProxyType
 
 import pytest
 
+from sidecar.core.model.backup_settings import BackupSettings
 from sidecar.core.model.cause import Cause, RemedyKind
 from sidecar.core.model.container import Container, Status
-from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.decision import Action, Decision, Trigger
 from sidecar.core.model.event import (
     PauseRequested,
     RecoverRequested,
@@ -16,12 +17,13 @@ from sidecar.core.model.event import (
 )
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.lane import LaneName, RemedyStats
-from sidecar.core.model.probe_settings import HttpProbe
+from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.model.state import EfficacyKey
 from sidecar.core.model.target import InstanceId, RestartSettings, Target
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from sidecar.core.policy.explanation import explain
 from sidecar.core.reason.reason import text_reason
+from sidecar.core.recovery import recreation
 from sidecar.core.status.set_aside import set_aside_name
 from tests.support.process_takeover import start_successor
 from tests.support.rule_world import RuleWorld
@@ -370,3 +372,16 @@ def test_refused_settlement_is_held_and_asked_again_after_an_hour() -> None:
     assert len(world.acts()) == 1
     world.wait(3700.0, step=30.0)
     assert len(world.acts()) == 2
+
+
+def test_every_wallet_that_is_known_must_be_kept() -> None:
+    """Also one that an operator loaded by hand, beside that of the settings."""
+    probe = ElectronCashProbe("http://shop:7777/", wallet_path=("/data/w",))
+    backup = BackupSettings(("/data/w", "/data/cold"), "0 3 * * *")
+    world = healthy_world(probes=(probe,), backup=backup)
+    instance = replace(world.state.instances[ID], wallets=("/data/w", "/tmp/hot"))
+    target = world.state.targets[SHOP]
+    why = text_reason("so")
+    decision = Decision(world.now, ID, SHOP, Action.RECREATE, Guard.NONE, why)
+    kept = recreation.wallets_to_keep(decision, instance, target)
+    assert kept == ("/data/w", "/tmp/hot", "/data/cold")
