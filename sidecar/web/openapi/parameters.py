@@ -25,7 +25,9 @@ OF_TARGET = Parameter("target", "Only of this target or replica", {"type": "stri
 PERIOD = Parameter("window", "Length of the period; 30d by default", _DURATION)
 OPEN = Parameter("open", "1: only open incidents", {"enum": ["0", "1"]})
 LANGUAGE = Parameter(
-    "lang", "The language; else one that the client accepts", {"enum": ["en", "ko"]}
+    "lang",
+    "en or ko; with another value one that the client accepts",
+    {"type": "string"},
 )
 BACKUP = Parameter("backup", "A backup, by its id", _NAME, is_in_path=True)
 FILE = Parameter("name", "A file, by name", _NAME, is_in_path=True)
