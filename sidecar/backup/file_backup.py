@@ -1,7 +1,7 @@
 """The backup of one wallet file: copied, judged, stored, proven, sent off-site."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -74,6 +74,19 @@ class StoredCopy:
 
     result: BackupResult
     plain: bytes | None = None
+
+
+def find_damaged_file(copies: Iterable[StoredCopy]) -> Reason | None:
+    """The damage of the first damaged file; None: none is damaged."""
+    return next((c.result.damage for c in copies if c.result.damage), None)
+
+
+def fail_files(
+    target: Target, at_wall: float, reason: Reason
+) -> tuple[BackupResult, ...]:
+    """The same failure of each wallet file."""
+    paths = target.backup.path if target.backup is not None else ()
+    return tuple(BackupResult(path, at_wall, failure=reason) for path in paths)
 
 
 async def store_copy(tools: BackupTools, order: BackupOrder) -> StoredCopy:

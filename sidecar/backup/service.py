@@ -11,6 +11,8 @@ from sidecar.backup.file_backup import (
     BackupOrder,
     BackupTools,
     StoredCopy,
+    fail_files,
+    find_damaged_file,
     prove_and_send,
     store_copy,
 )
@@ -67,21 +69,25 @@ class BackupService:
         if target.backup is None:
             return None
         source = WalletSource(target, instance_id, container, is_damaged=False)
+        copied: list[StoredCopy] = []
         try:
             async with asyncio.timeout(self._before_restart_s):
-                copies = await self._store(source, BackupTrigger.RESTART)
+                orders = self._orders(source, BackupTrigger.RESTART)
+                await self._copy_files(copied, orders)
         except TimeoutError:
             reason = Reason.of(R.BACKUP_TOO_SLOW, seconds=self._before_restart_s)
-            self._note_results(target.name, _failures(target, self._now(), reason))
-            return None
+            failures = fail_files(target, self._now(), reason)
+            copied += [StoredCopy(failure) for failure in failures[len(copied) :]]
         except Exception as error:  # noqa: BLE001 - a fault of ours must not keep it down
             logger.exception("the backup of {} failed: {}", target.name, error)
-            return None
+            return find_damaged_file(copied)
+        copies = tuple(copied)
+        self._tell_results(source, copies)
         if target.backup.offsite is not None:
             task = asyncio.create_task(self._send_later(source, copies))
             self._followers.add(task)
             task.add_done_callback(self._followers.discard)
-        return next((c.result.damage for c in copies if c.result.damage), None)
+        return find_damaged_file(copies)
 
     async def _send_later(
         self, source: WalletSource, copies: tuple[StoredCopy, ...]
@@ -105,7 +111,7 @@ class BackupService:
             return ()
         if source.container is None:
             reason = Reason.of(R.BACKUP_NO_CONTAINER)
-            results = _failures(source.target, self._now(), reason)
+            results = fail_files(source.target, self._now(), reason)
             self._note_results(target, results)
             return results
         trigger = BackupTrigger.SCHEDULE if is_planned else BackupTrigger.OPERATOR
@@ -231,17 +237,29 @@ class BackupService:
         self, source: WalletSource, trigger: BackupTrigger, *, accept: bool = False
     ) -> tuple[StoredCopy, ...]:
         """Copy, judge and store each file, and tell the loop what was judged."""
-        orders = self._orders(source, trigger, accept=accept)
-        async with self._lock(source.target.name):
-            copies = tuple([await store_copy(self._tools, order) for order in orders])
+        copied: list[StoredCopy] = []
+        await self._copy_files(copied, self._orders(source, trigger, accept=accept))
+        self._tell_results(source, tuple(copied))
+        return tuple(copied)
+
+    async def _copy_files(
+        self, copied: list[StoredCopy], orders: tuple[BackupOrder, ...]
+    ) -> None:
+        """Append the copy of each file: those before a cancellation are kept."""
+        for order in orders:
+            async with self._lock(order.target.name):
+                copied.append(await store_copy(self._tools, order))
+
+    def _tell_results(
+        self, source: WalletSource, copies: tuple[StoredCopy, ...]
+    ) -> None:
         results = tuple(copy.result for copy in copies)
         self._note_results(source.target.name, results)
-        damages = [result.damage for result in results if result.damage]
-        if damages or all(result.is_judged for result in results):
+        damage = find_damaged_file(copies)
+        if damage or all(result.is_judged for result in results):
             at = self._tools.clock.now()
-            damage = damages[0] if damages else NO_REASON
-            self._post(WalletFilesChecked(at, source.instance_id, damage))
-        return copies
+            checked = WalletFilesChecked(at, source.instance_id, damage or NO_REASON)
+            self._post(checked)
 
     def _orders(
         self, source: WalletSource, trigger: BackupTrigger, *, accept: bool = False
@@ -278,11 +296,3 @@ class BackupService:
 
     def _now(self) -> float:
         return self._tools.clock.now().wall
-
-
-def _failures(
-    target: Target, at_wall: float, reason: Reason
-) -> tuple[BackupResult, ...]:
-    """The same failure of each wallet file."""
-    paths = target.backup.path if target.backup is not None else ()
-    return tuple(BackupResult(path, at_wall, failure=reason) for path in paths)

@@ -228,6 +228,21 @@ async def test_slow_engine_does_not_hold_the_restart(tmp_path: Path) -> None:
     assert targets.last[0].failure.code is R.BACKUP_TOO_SLOW
 
 
+async def test_damage_that_was_found_holds_the_restart_though_the_rest_is_slow(
+    tmp_path: Path,
+) -> None:
+    bench = BackupBench(tmp_path, before_restart_s=1.5)
+    bench.configure(path=(PATH, "/data/wallets/slow"))
+    bench.put(WALLET[:300])
+    bench.engine.delays["read_file"] = 1.0
+    damage = await bench.restart()
+    assert damage is not None
+    assert damage.code is R.WALLET_FILE_CUT
+    (targets,) = await bench.service.overview()
+    assert targets.last[1].failure.code is R.BACKUP_TOO_SLOW
+    assert bench.checks() == [True]
+
+
 async def test_fault_of_ours_does_not_hold_the_restart(bench: BackupBench) -> None:
     bench.engine.trouble("read_file", ValueError("ours"))  # type: ignore[arg-type]
     assert await bench.restart() is None
