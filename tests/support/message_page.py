@@ -11,6 +11,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from sidecar.core.incidents.remedy_facts import WORKING_DIR
+from sidecar.core.model.backup_settings import BackupSettings
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.engine_event_kind import EngineEventKind
@@ -62,7 +63,11 @@ from tests.support.rule_world import RuleWorld, container
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"
 PATH = "/home/electron/.electron-cash/wallets/default_wallet"
 TARGETS = (
-    Target(WALLET, probes=(ElectronCashProbe(f"http://{WALLET}:7777/"),)),
+    Target(
+        WALLET,
+        probes=(ElectronCashProbe(f"http://{WALLET}:7777/"),),
+        backup=BackupSettings((PATH,), "0 3 * * *"),
+    ),
     Target(
         SERVICE,
         depends_on=(WALLET,),

@@ -12,6 +12,7 @@ from sidecar.core.model.incident import Incident, new_id
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
+from sidecar.core.model.target import Target
 from sidecar.core.model.transition import IncidentChanged, IncidentStep
 from sidecar.core.model.update import (
     Update,
@@ -73,6 +74,13 @@ def end_damage(state: State, instance: Instance, at: Moment) -> Update:
     update = update_instance(state, sound, resolved)
     ended = replace(incident, resolved_at=at)
     return update._replace(state=replace_incident(update.state, ended))
+
+
+def forget_unwatched(instance: Instance, target: Target) -> Instance:
+    """Forget the damage of a file that nobody looks at any more: without backups."""
+    if instance.wallet_damage is None or target.backup is not None:
+        return instance
+    return replace(instance, wallet_damage=None)
 
 
 def _open_incident(state: State, instance: Instance) -> Incident | None:

@@ -31,6 +31,7 @@ from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import (
     planned_restart,
     retry_budget,
+    wallet_damage,
     wallet_load,
 )
 from sidecar.core.recovery.takeover import resume_instance
@@ -65,7 +66,9 @@ def on_containers_listed(state: State, event: ContainersListed) -> Update:
     numbers = _numbers_by_target(instances)
     named = {
         i: wallet_load.note_settings_change(
-            _with_public_name(inst, numbers),
+            wallet_damage.forget_unwatched(
+                _with_public_name(inst, numbers), targets[i.target]
+            ),
             state.targets.get(i.target),
             targets[i.target],
         )
@@ -90,10 +93,19 @@ def on_containers_listed(state: State, event: ContainersListed) -> Update:
     )
     if is_first:
         listed = reattach_incidents(listed)
-    if not is_first and state.instances.keys() <= instances.keys():
+    if not is_first and not _is_watched_less(state, listed):
         return Update(listed, (), tuple(named))
     after, closed = close_unwatched(planned_restart.drop_unwatched(listed), event.at)
     return Update(after, closed, tuple(named))
+
+
+def _is_watched_less(before: State, after: State) -> bool:
+    """Is an instance not watched any more, or its wallet file?"""
+    return any(
+        i not in after.instances
+        or (instance.wallet_damage and not after.instances[i].wallet_damage)
+        for i, instance in before.instances.items()
+    )
 
 
 def _expected_instances(

@@ -159,6 +159,15 @@ def test_incident_ends_with_the_target(world: RuleWorld) -> None:
     assert [incident.open for incident in damages(world)] == [False]
 
 
+def test_incident_ends_with_the_settings_of_backups(world: RuleWorld) -> None:
+    """Nobody looks at the file any more, so that nothing else would end it."""
+    check(world, CUT)
+    world.targets = (replace(BACKED_UP, backup=None), SERVICE)
+    world.relist()
+    assert [incident.open for incident in damages(world)] == [False]
+    assert world.instance(NAME).wallet_damage is None
+
+
 def test_people_are_told_of_the_damage_and_of_its_end() -> None:
     world = RuleWorld((BACKED_UP, SERVICE), notify=SETTINGS)
     world.works(NAME, SERVICE.name)
