@@ -149,8 +149,8 @@ def _file_obstacles(
     paths = own_files(changes, [*mounted, *(host.tmpfs or ())])
     if not paths:
         return
-    shown = ", ".join(path[:_LONGEST_PATH] for path in paths[:_SHOWN_FILES])
-    yield Reason.of(R.FILES_IN_CONTAINER, count=len(paths), paths=shown)
+    path_list = ", ".join(path[:_LONGEST_PATH] for path in paths[:_SHOWN_FILES])
+    yield Reason.of(R.FILES_IN_CONTAINER, count=len(paths), paths=path_list)
 
 
 def own_files(changes: Sequence[Change], mounted: Iterable[str]) -> list[str]:

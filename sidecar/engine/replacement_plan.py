@@ -124,8 +124,10 @@ def differences(original_raw: object, created_raw: object) -> Iterator[str]:
     original, created = parse(original_raw, Original), parse(created_raw, Original)
     mode = parse(original.host_config, HostFacts).network_mode
     expected = _named_after_id(original, mode)
-    yield from _differing("Config", original.config, created.config, expected)
-    yield from _differing("HostConfig", original.host_config, created.host_config, ())
+    yield from _find_differences("Config", original.config, created.config, expected)
+    yield from _find_differences(
+        "HostConfig", original.host_config, created.host_config, ()
+    )
     if original.image != created.image:
         yield "Image"
     if _mounts_of(original) != _mounts_of(created):
@@ -144,7 +146,7 @@ def _named_after_id(original: Original, network_mode: str) -> tuple[str, ...]:
     return ("Hostname",) if is_of_id or shares else ()
 
 
-def _differing(
+def _find_differences(
     part: str, before: Json, after: Json, expected: tuple[str, ...]
 ) -> Iterator[str]:
     for name in sorted(before.keys() | after.keys()):

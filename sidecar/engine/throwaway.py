@@ -97,11 +97,13 @@ class ThrowawayContainers:
 
     def _remove_left(self, client: Client) -> int:
         raw = client.containers(all=True, filters={"label": [f"{LABEL}={self._stack}"]})
-        left = [entry for entry in containers.read_list(raw) if _is_ours(client, entry)]
-        for entry in left[:_MOST_LEFT]:
+        leftovers = [
+            entry for entry in containers.read_list(raw) if _is_ours(client, entry)
+        ]
+        for entry in leftovers[:_MOST_LEFT]:
             _remove(client, entry.id)
             logger.info("removed {}: a restore test did not end", entry.id[:12])
-        return len(left)
+        return len(leftovers)
 
 
 def _name(key: str) -> str:

@@ -57,7 +57,7 @@ async def _prepare(job: RemedyContext) -> Container | RemedyExecution:
     try:
         plan = await engine.plan_replacement(container.id, wallets)
         if plan.obstacles:
-            return _refused(join_reasons(plan.obstacles))
+            return _make_refusal(join_reasons(plan.obstacles))
         # After the old container has stopped, a refusal would be too late.
         await engine.check_removal()
     except EngineError as error:
@@ -79,12 +79,12 @@ def _not_prepared(error: EngineError) -> RemedyExecution:
     if isinstance(error, ContainerGone):
         return RemedyExecution(RemedyCallResult.NOT_SENT, engine_call.REMOVED)
     if isinstance(error, EngineRefused):
-        return _refused(text_reason(str(error)))
+        return _make_refusal(text_reason(str(error)))
     reason = Reason.of(R.ENGINE_NOT_ASKED, said=str(error))
     return RemedyExecution(RemedyCallResult.NOT_SENT, reason)
 
 
-def _refused(why: Reason) -> RemedyExecution:
+def _make_refusal(why: Reason) -> RemedyExecution:
     return RemedyExecution(
         RemedyCallResult.REFUSED, Reason.of(R.CANNOT_RECREATE, reason=why)
     )

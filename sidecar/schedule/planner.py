@@ -78,7 +78,7 @@ class Planner:
 
         A second call before it is due skips the same one.
         """
-        next_wall = next(self._loop.timetable.upcoming(target), None)
+        next_wall = next(self._loop.timetable.next_walls(target), None)
         if next_wall is None:
             return None
         self._skipped_walls[target] = next_wall
@@ -104,12 +104,12 @@ class Planner:
                 rfc3339(due.on_time),
             )
             return
-        next_wall = next(self._loop.timetable.upcoming(due.name), None)
+        next_wall = next(self._loop.timetable.next_walls(due.name), None)
         self._post(PlannedRestartDue(now, due.name, next_wall))
 
     def _planned_times(self, name: str) -> Iterator[PlannedTime]:
         plan = self._plans[name]
-        for wall in self._loop.timetable.upcoming(name):
+        for wall in self._loop.timetable.next_walls(name):
             is_skipped = wall == self._skipped_walls.get(name)
             in_window = self._is_in_window(name, wall)
             yield PlannedTime(

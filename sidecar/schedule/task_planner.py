@@ -42,7 +42,7 @@ class TaskPlanner:
 
     def upcoming_times(self, task: str, count: int) -> tuple[float, ...]:
         """The next ``count`` due times of a task (wall clock); none: no such task."""
-        return tuple(islice(self._loop.timetable.upcoming(task), count))
+        return tuple(islice(self._loop.timetable.next_walls(task), count))
 
     def _on_due(self, due: DueTimes, now: Moment) -> None:
         missed_walls = due.missed_walls

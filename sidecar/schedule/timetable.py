@@ -89,15 +89,15 @@ class Timetable:
         walls = [e.next_wall for e in self._entries.values() if e.next_wall is not None]
         return min(walls, default=None)
 
-    def upcoming(self, name: str) -> Iterator[float]:
+    def next_walls(self, name: str) -> Iterator[float]:
         """The next times of a line, in order; none where there is no such line."""
         entry = self._entries.get(name)
         if entry is None or entry.next_wall is None:
             return iter(())
-        return _coming(name, entry)
+        return _untaken_walls(name, entry)
 
 
-def _coming(name: str, entry: _Entry) -> Iterator[float]:
+def _untaken_walls(name: str, entry: _Entry) -> Iterator[float]:
     """The times from ``next_wall`` on that were not taken."""
     assert entry.next_wall is not None
     later = due_times(name, entry.line, entry.next_wall)
@@ -126,7 +126,7 @@ def _advance(name: str, entry: _Entry, after_wall: float) -> None:
 
 def _take(name: str, entry: _Entry, now_wall: float) -> DueTimes:
     past: list[float] = []
-    for wall in islice(_coming(name, entry), MOST_MISSED):
+    for wall in islice(_untaken_walls(name, entry), MOST_MISSED):
         if wall > now_wall:
             break
         past.append(wall)

@@ -16,21 +16,17 @@ _SSH_KINDS = ("ssh-ed25519 ", "ssh-rsa ")
 def recipient_faults(path: str, recipients: Sequence[str]) -> Iterator[ConfigProblem]:
     """Faults of recipients, each with its index; a private key is never shown."""
     for index, recipient in enumerate(recipients):
-        key, shown = f"{path}[{index}]", quote_value(recipient, _MOST_SHOWN)
+        key, recipient_text = f"{path}[{index}]", quote_value(recipient, _MOST_SHOWN)
         if any(mark in recipient.upper() for mark in _PRIVATE_MARKS):
             hint = "keep it off this host; age-keygen -y FILE prints its public key"
             yield ConfigProblem(key, "a private key", _ALLOWED, hint)
         elif _is_plugin_key(recipient):
             hint = "keys of plugins need the plugin's program: use another key"
-            yield ConfigProblem(
-                key, quote_value(recipient, _MOST_SHOWN), _ALLOWED, hint
-            )
+            yield ConfigProblem(key, recipient_text, _ALLOWED, hint)
         elif not _is_recipient(recipient):
-            yield ConfigProblem(key, shown, _ALLOWED)
+            yield ConfigProblem(key, recipient_text, _ALLOWED)
         elif recipient in recipients[:index]:
-            yield ConfigProblem(
-                key, quote_value(recipient, _MOST_SHOWN), "each recipient once"
-            )
+            yield ConfigProblem(key, recipient_text, "each recipient once")
 
 
 def _is_plugin_key(recipient: str) -> bool:

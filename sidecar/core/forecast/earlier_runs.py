@@ -28,9 +28,9 @@ def summarize_run(history: MemoryHistory) -> tuple[RunGrowth, ...]:
 
 
 def compare_growth(history: MemoryHistory, slope: float) -> float | None:
-    """How many times faster it grows than earlier runs of its image did.
+    """Ratio of a slope to the median slope of the earlier runs of the image.
 
-    None: there is none, or they did not grow.
+    None: there are no earlier runs, or they did not grow.
     """
     slopes = [run.slope_bytes_per_s for run in _same_image(history)]
     usual = median(slopes) if slopes else 0.0

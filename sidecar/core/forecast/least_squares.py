@@ -25,8 +25,8 @@ def fit_functions(
     return factors, sum(error * error for error in errors)
 
 
-def _product(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
+def _product(first: Sequence[float], second: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(first, second, strict=True))
 
 
 def _solve(rows: list[list[float]]) -> list[float]:

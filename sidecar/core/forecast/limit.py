@@ -70,7 +70,8 @@ def _forecast_stretch(
         return LimitForecast(at_mono, silence, trend.slope)
     span_s = points[-1][0] - points[0][0]
     age_s = at_mono - history.began_mono
-    room_left = room_bytes - _swing(windows, trend, history.window_s) - trend.at(age_s)
+    swing_bytes = _find_swing(windows, trend, history.window_s)
+    room_left = room_bytes - swing_bytes - trend.at(age_s)
     left_s = max(0.0, room_left / trend.slope)
     reach = REACH if span_s >= DAY_S else REACH_IN_A_DAY
     return LimitForecast(
@@ -105,7 +106,9 @@ def _find_precedent(history: MemoryHistory, trend: Trend) -> Silence | None:
     return Silence.LEVELLED_BEFORE if levelled else None
 
 
-def _swing(windows: Sequence[MemoryWindow], trend: Trend, window_s: float) -> float:
+def _find_swing(
+    windows: Sequence[MemoryWindow], trend: Trend, window_s: float
+) -> float:
     """Height of the highest values above the line of the lowest.
 
     The highest value of a window may be at its end.

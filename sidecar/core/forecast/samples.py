@@ -65,9 +65,9 @@ def _bound_windows(history: MemoryHistory) -> MemoryHistory:
     return replace(history, windows=tuple(merged), window_s=window_s)
 
 
-def _merge(one: MemoryWindow, other: MemoryWindow) -> MemoryWindow:
-    lower = min(one, other, key=lambda window: window.floor_bytes)
-    return lower._replace(top_bytes=max(one.top_bytes, other.top_bytes))
+def _merge(earlier: MemoryWindow, later: MemoryWindow) -> MemoryWindow:
+    lower = min(earlier, later, key=lambda window: window.floor_bytes)
+    return lower._replace(top_bytes=max(earlier.top_bytes, later.top_bytes))
 
 
 def _place(age_s: float, window_s: float) -> int:

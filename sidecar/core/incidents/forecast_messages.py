@@ -30,12 +30,14 @@ def forecast_messages(
     """
     measured = [i for i in state.instances.values() if i.memory is not None]
     messages: list[Message] = []
-    told: list[Instance] = []
+    updated_instances: list[Instance] = []
     for instance in measured:
         severity = _severity_to_tell(state, instance, at)
         if severity is None or instance.memory is None:
             continue
-        told.append(replace(instance, memory=replace(instance.memory, told=severity)))
+        updated_instances.append(
+            replace(instance, memory=replace(instance.memory, told=severity))
+        )
         facts = {
             "target": instance.name,
             "opened_at_wall": f"{at.wall:.3f}",
@@ -46,7 +48,9 @@ def forecast_messages(
         messages.extend(
             informational_messages(group_id, severity, kind, facts, settings, at)
         )
-    return (replace_instances(state, *told) if told else state), tuple(messages)
+    if updated_instances:
+        state = replace_instances(state, *updated_instances)
+    return state, tuple(messages)
 
 
 def _severity_to_tell(state: State, instance: Instance, at: Moment) -> Severity | None:

@@ -62,10 +62,10 @@ def _is_reported(run: TaskRun, task: Task, progress: TaskProgress) -> bool:
 
 
 def _note_told(state: State, run: TaskRun, progress: TaskProgress) -> State:
-    told = None if run.outcome is TaskOutcome.DONE else run.outcome
-    noted = replace(progress, told=told, told_wall=run.ended_wall)
-    known = {**state.task_progress, run.task: noted}
-    return replace(state, task_progress=MappingProxyType(known))
+    problem = None if run.outcome is TaskOutcome.DONE else run.outcome
+    noted = replace(progress, told=problem, told_wall=run.ended_wall)
+    progress_by_task = {**state.task_progress, run.task: noted}
+    return replace(state, task_progress=MappingProxyType(progress_by_task))
 
 
 def _facts(state: State, run: TaskRun) -> dict[str, str]:

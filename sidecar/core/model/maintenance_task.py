@@ -166,7 +166,7 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True)
 class TaskProgress:
-    """What is known of a task in force.
+    """Progress of a task in force.
 
     ``taken_wall``: the last due time that was begun or recorded as missed; at first the
     time when the task came into force. ``cron`` and ``timezone`` are those of that
@@ -189,8 +189,8 @@ def taken_walls(
 ) -> dict[str, float]:
     """The last taken due time of each task whose schedule is still the same."""
     return {
-        name: known.taken_wall
+        name: entry.taken_wall
         for name, task in tasks.items()
-        if (known := progress.get(name)) is not None
-        and (known.cron, known.timezone) == (task.cron, task.timezone)
+        if (entry := progress.get(name)) is not None
+        and (entry.cron, entry.timezone) == (task.cron, task.timezone)
     }

@@ -77,7 +77,7 @@ class PlannedRestartSettings:
 
 @dataclass(frozen=True, slots=True)
 class BusySettings:
-    """How to ask a target whether it is busy: one of an address and a command.
+    """Address or command by which a target is asked whether it is busy; never both.
 
     A restart waits for a busy target for at most ``max_wait_s``.
     """

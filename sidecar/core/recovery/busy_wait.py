@@ -110,12 +110,14 @@ def _describe_result(wait: BusyWait, name: str, why: Reason, wait_s: float) -> R
     no_answer = BusyAnswer(
         BusyVerdict.UNCLEAR, Reason.of(R.NO_ANSWER_SO_FAR, seconds=wait_s)
     )
-    verdict, said = wait.answer or no_answer
+    verdict, answer_reason = wait.answer or no_answer
     if verdict is BusyVerdict.BUSY:
-        return Reason.of(R.STILL_BUSY, why=why, root=name, wait_s=wait_s, reason=said)
+        return Reason.of(
+            R.STILL_BUSY, why=why, root=name, wait_s=wait_s, reason=answer_reason
+        )
     if verdict is BusyVerdict.UNCLEAR:
         return Reason.of(
-            R.COUNTS_AS_FREE, why=why, root=name, wait_s=wait_s, reason=said
+            R.COUNTS_AS_FREE, why=why, root=name, wait_s=wait_s, reason=answer_reason
         )
     if not wait.has_waited:
         return why

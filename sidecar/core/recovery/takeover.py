@@ -67,9 +67,11 @@ def restore_state(saved: State, saved_at: Moment, now: Moment) -> State:
 
 def _resume_tasks(state: State, saved: State) -> State:
     """Take over the progress of the tasks; no run goes on in another process."""
-    known = saved.task_progress
-    progress = {name: replace(of_task, running=None) for name, of_task in known.items()}
-    running = (of_task.running for of_task in known.values())
+    saved_progress = saved.task_progress
+    progress = {
+        name: replace(entry, running=None) for name, entry in saved_progress.items()
+    }
+    running = (entry.running for entry in saved_progress.values())
     return replace(
         state,
         task_progress=MappingProxyType(progress),

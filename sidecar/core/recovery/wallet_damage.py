@@ -27,12 +27,12 @@ from sidecar.core.reason.reason import Reason
 
 def note_check(state: State, instance: Instance, damage: Reason, at: Moment) -> Update:
     """Note the result of a check of the wallet files; NO_REASON: they are sound."""
-    known = instance.wallet_damage
+    known_damage = instance.wallet_damage
     if not damage:
         return end_damage(state, instance, at)
-    if known is not None and known.reason == damage:
+    if known_damage is not None and known_damage.reason == damage:
         return no_update(state)
-    since_wall = known.since_wall if known is not None else at.wall
+    since_wall = known_damage.since_wall if known_damage is not None else at.wall
     noted = replace(instance, wallet_damage=WalletDamage(damage, since_wall))
     incident = _open_incident(state, instance)
     if incident is not None:

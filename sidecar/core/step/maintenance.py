@@ -40,9 +40,9 @@ def on_tasks_planned(state: State, event: TasksPlanned) -> Update:
         name: _progress_in_force(state, task, event.at) for name, task in tasks.items()
     }
     ending = {
-        name: known
-        for name, known in state.task_progress.items()
-        if name not in tasks and known.running is not None
+        name: entry
+        for name, entry in state.task_progress.items()
+        if name not in tasks and entry.running is not None
     }
     interrupted = tuple(
         _end(run, TaskResult(TaskOutcome.INTERRUPTED, Reason.of(R.TASK_INTERRUPTED)))
@@ -57,8 +57,10 @@ def on_tasks_planned(state: State, event: TasksPlanned) -> Update:
         task_progress=MappingProxyType({**ending, **progress}),
         interrupted_runs=(),
     )
-    begun = _begin_new(after, tuple(t for t in event.tasks if _is_new(state, t)), event)
-    return begun._replace(task_runs=(*interrupted, *begun.task_runs))
+    update = _begin_new(
+        after, tuple(t for t in event.tasks if _is_new(state, t)), event
+    )
+    return update._replace(task_runs=(*interrupted, *update.task_runs))
 
 
 def _is_new(state: State, task: Task) -> bool:
@@ -69,19 +71,19 @@ def _is_new(state: State, task: Task) -> bool:
 def _begin_new(state: State, tasks: tuple[Task, ...], event: TasksPlanned) -> Update:
     runs: list[TaskRun] = []
     for task in tasks:
-        begun = _begin(state, task, event.at.wall, event.at, is_requested=False)
-        state = begun.state
-        runs.extend(begun.task_runs)
+        update = _begin(state, task, event.at.wall, event.at, is_requested=False)
+        state = update.state
+        runs.extend(update.task_runs)
     return Update(state, (), (), tuple(runs))
 
 
 def _progress_in_force(state: State, task: Task, at: Moment) -> TaskProgress:
-    known = state.task_progress.get(task.name)
-    if known is None:
+    progress = state.task_progress.get(task.name)
+    if progress is None:
         return TaskProgress(task.cron, task.timezone, at.wall)
-    if (known.cron, known.timezone) == (task.cron, task.timezone):
-        return known
-    return replace(known, cron=task.cron, timezone=task.timezone, taken_wall=at.wall)
+    if (progress.cron, progress.timezone) == (task.cron, task.timezone):
+        return progress
+    return replace(progress, cron=task.cron, timezone=task.timezone, taken_wall=at.wall)
 
 
 def on_task_due(state: State, event: TaskDue) -> Update:
@@ -99,8 +101,8 @@ def on_task_due(state: State, event: TaskDue) -> Update:
     state = _note_runs(state, missed, event.last_missed_wall)
     if due_wall is None:
         return Update(state, (), (), missed)
-    begun = _begin(state, task, due_wall, event.at, is_requested=False)
-    return begun._replace(task_runs=(*missed, *begun.task_runs))
+    update = _begin(state, task, due_wall, event.at, is_requested=False)
+    return update._replace(task_runs=(*missed, *update.task_runs))
 
 
 def on_task_requested(state: State, event: TaskRequested) -> Update:
@@ -173,10 +175,10 @@ def _note_runs(
 
 
 def _with_progress(state: State, name: str, progress: TaskProgress) -> State:
-    known = {**state.task_progress, name: progress}
-    return replace(state, task_progress=MappingProxyType(known))
+    progress_by_task = {**state.task_progress, name: progress}
+    return replace(state, task_progress=MappingProxyType(progress_by_task))
 
 
 def _without_progress(state: State, name: str) -> State:
-    known = {k: v for k, v in state.task_progress.items() if k != name}
-    return replace(state, task_progress=MappingProxyType(known))
+    progress_by_task = {k: v for k, v in state.task_progress.items() if k != name}
+    return replace(state, task_progress=MappingProxyType(progress_by_task))

@@ -43,14 +43,14 @@ class BackupRoutes:
     async def _run(self, request: web.Request) -> web.Response:
         body = await read_body(request, BackupBody)
         target = self._target(request)
-        begun = self._services.backups.begin_run(target, accept=body.accept)
-        return self._answer(target, begun=begun)
+        is_begun = self._services.backups.begin_run(target, accept=body.accept)
+        return self._answer(target, is_begun=is_begun)
 
     async def _verify(self, request: web.Request) -> web.Response:
         await read_body(request, EmptyBody)
         target = self._target(request)
         return self._answer(
-            target, begun=self._services.backups.begin_verification(target)
+            target, is_begun=self._services.backups.begin_verification(target)
         )
 
     async def _restore(self, request: web.Request) -> web.Response:
@@ -72,8 +72,8 @@ class BackupRoutes:
             )
         return name
 
-    def _answer(self, target: str, *, begun: bool) -> web.Response:
-        if not begun:
+    def _answer(self, target: str, *, is_begun: bool) -> web.Response:
+        if not is_begun:
             raise RequestRefused(409, f"an order for {target} is being carried out")
         begun_at = rfc3339(self._services.clock.now().wall)
         return json_response(OrderBegun(target=target, begun_at=begun_at), 202)

@@ -54,13 +54,13 @@ def _of_target(backups: TargetBackups) -> BackupsOfTarget:
         last_proven_at=rfc3339(proof.at_wall) if proof is not None else None,
         proven_by=proof.way.value if proof is not None else None,
         busy=backups.is_busy,
-        backups=tuple(map(_stored, backups.records)),
-        last=tuple(map(_result, backups.last)),
-        verified=tuple(map(_verified, backups.verified)),
+        backups=tuple(map(_stored_backup, backups.records)),
+        last=tuple(map(_file_result, backups.last)),
+        verified=tuple(map(_verified_backup, backups.verified)),
     )
 
 
-def _stored(record: BackupRecord) -> StoredBackup:
+def _stored_backup(record: BackupRecord) -> StoredBackup:
     return StoredBackup(
         id=record.id,
         path=record.path,
@@ -85,7 +85,7 @@ def _proofs(record: BackupRecord) -> tuple[BackupProof, ...]:
     return tuple(BackupProof(p.way.value, rfc3339(p.at_wall)) for p in proofs)
 
 
-def _result(result: BackupResult) -> FileResult:
+def _file_result(result: BackupResult) -> FileResult:
     return FileResult(
         path=result.path,
         at=rfc3339(result.at_wall),
@@ -101,7 +101,7 @@ def _result(result: BackupResult) -> FileResult:
     )
 
 
-def _verified(result: VerifyResult) -> VerifiedBackup:
+def _verified_backup(result: VerifyResult) -> VerifiedBackup:
     return VerifiedBackup(result.record.id, result.is_whole, str(result.reason))
 
 

@@ -16,8 +16,8 @@ HOURLY = CronLine("0 * * * *")
 
 def hourly_timetable(taken_wall: float | None = None) -> Timetable:
     table = Timetable(BEGIN)
-    taken = {} if taken_wall is None else {"a": taken_wall}
-    table.set_lines({"a": HOURLY}, BEGIN, taken)
+    taken_walls = {} if taken_wall is None else {"a": taken_wall}
+    table.set_lines({"a": HOURLY}, BEGIN, taken_walls)
     return table
 
 
@@ -65,18 +65,18 @@ def test_changed_line_begins_now() -> None:
     assert table.set_lines({"a": CronLine("30 * * * *")}, BEGIN + 2 * HOUR_S)
     assert table.next_wall == BEGIN + 2.5 * HOUR_S
     assert table.set_lines({"b": HOURLY}, BEGIN)
-    assert next(table.upcoming("a"), None) is None
+    assert next(table.next_walls("a"), None) is None
 
 
 @given(st.lists(st.floats(-2 * HOUR_S, 5 * HOUR_S), max_size=30))
 def test_no_time_is_taken_twice_however_the_clock_steps(steps: list[float]) -> None:
-    table, now, taken = hourly_timetable(), BEGIN, []
+    table, now, taken_walls = hourly_timetable(), BEGIN, []
     highest = now
     for step_s in steps:
         now += step_s
         highest = max(highest, now)
         for due in table.take_due(now):
-            taken += [*due.missed_walls, *([due.on_time] if due.on_time else [])]
-    assert len(taken) == len(set(taken))
+            taken_walls += [*due.missed_walls, *([due.on_time] if due.on_time else [])]
+    assert len(taken_walls) == len(set(taken_walls))
     lines = takewhile(lambda w: w <= highest, due_times("a", HOURLY, BEGIN))
-    assert set(lines) <= set(taken)
+    assert set(lines) <= set(taken_walls)
