@@ -34,10 +34,10 @@ def backup_target(name: str, **backup: object) -> Json:
 def newest(watcher: SidecarBox, target: str) -> Json:
     """The newest backup of a target; AssertionError: there is none."""
     targets = watcher.get_api("/backups")["targets"]
-    found = [t for t in targets if t["target"] == target]
-    assert found, "Sidecar does not know the target yet"
-    assert found[0]["backups"], found
-    return dict(found[0]["backups"][0])
+    entries = [t for t in targets if t["target"] == target]
+    assert entries, "Sidecar does not know the target yet"
+    assert entries[0]["backups"], entries
+    return dict(entries[0]["backups"][0])
 
 
 def is_loaded(watcher: SidecarBox, target: str) -> bool:
@@ -52,8 +52,8 @@ def read_wallet(box: WalletBox) -> str:
 
 def throwaways(stack: Stack) -> list[str]:
     label = f"sidecar.restore-test={stack.project}"
-    found = stack.client.containers.list(all=True, filters={"label": label})
-    return [str(container.name) for container in found]
+    containers = stack.client.containers.list(all=True, filters={"label": label})
+    return [str(container.name) for container in containers]
 
 
 def test_backup_is_proven_sealed_sent_and_restored_and_a_kill_leaves_nothing(
@@ -72,9 +72,9 @@ def test_backup_is_proven_sealed_sent_and_restored_and_a_kill_leaves_nothing(
         stack.wait_for("it was sent", lambda: newest(watcher, WALLET)["offsite_at"])
     assert throwaways(stack) == []
 
-    ((_, sent),) = place.kept.items()
+    ((_, sent_backup),) = place.kept.items()
     wallet = read_wallet(first)
-    assert open_with_key(sent, key, tmp_path) == wallet
+    assert open_with_key(sent_backup, key, tmp_path) == wallet
     check_restores(watcher, second)
     check_kill_during_restore_test(stack, watcher)
     check_log(watcher, wallet)

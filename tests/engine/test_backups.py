@@ -65,7 +65,7 @@ def run_backup(stack: Stack, *, accept: bool = False) -> Json:
     return backups(watcher)
 
 
-def stored(watcher: SidecarBox) -> list[Json]:
+def stored_backups(watcher: SidecarBox) -> list[Json]:
     """The stored backups, newest first."""
     return list(backups(watcher)["backups"])
 
@@ -98,8 +98,8 @@ def write(box: Box, path: str, data: bytes) -> None:
 
 def incidents(watcher: SidecarBox) -> list[tuple[str, str]]:
     """Cause and severity of each open incident."""
-    found = watcher.get_api("/incidents?open=1")["incidents"]
-    return [(incident["cause"], incident["severity"]) for incident in found]
+    open_incidents = watcher.get_api("/incidents?open=1")["incidents"]
+    return [(incident["cause"], incident["severity"]) for incident in open_incidents]
 
 
 def without_address(data: bytes) -> bytes:
@@ -116,11 +116,11 @@ def test_backup_before_restart_and_damages_that_hold_restarts(stack: Stack) -> N
     whole = read(daemon, DEFAULT_WALLET)
     find_each_damage(stack, daemon, whole)
     find_damage_before_restart(stack, daemon, whole)
-    newest = stored(watcher)[0]["id"]
-    kept = watcher.run("cat", f"{FOLDER}/{newest}.wallet").encode()
-    assert json.loads(kept)["addresses"] == json.loads(whole)["addresses"]
+    newest = stored_backups(watcher)[0]["id"]
+    backup_data = watcher.run("cat", f"{FOLDER}/{newest}.wallet").encode()
+    assert json.loads(backup_data)["addresses"] == json.loads(whole)["addresses"]
     calls = stack.lifecycle_calls()
-    write(daemon, DEFAULT_WALLET, kept)
+    write(daemon, DEFAULT_WALLET, backup_data)
     run_backup(stack)
     stack.wait_healthy(WALLET)
     assert stack.lifecycle_calls() == [*calls, f"restart {WALLET}"]
@@ -132,8 +132,8 @@ def test_backup_before_restart_and_damages_that_hold_restarts(stack: Stack) -> N
 def restart_with_backup(stack: Stack, daemon: WalletBox) -> None:
     """The first backup, and one right before a restart, with the newest address."""
     watcher = stack.watcher
-    stack.wait_for("the first backup", lambda: stored(watcher))
-    (first,) = stored(watcher)
+    stack.wait_for("the first backup", lambda: stored_backups(watcher))
+    (first,) = stored_backups(watcher)
     assert (first["trigger"], first["proofs"][0]["way"]) == ("schedule", "parsed")
     listed = watcher.run("find", FOLDER, "-type", "f", "-perm", "600")
     assert len(listed.split()) == 2
@@ -147,7 +147,7 @@ def restart_with_backup(stack: Stack, daemon: WalletBox) -> None:
     stack.wait_for(
         "restarted", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
     )
-    newest, oldest = stored(watcher)
+    newest, oldest = stored_backups(watcher)
     assert (newest["trigger"], newest["addresses"]) == ("restart", 21)
     assert oldest["addresses"] == 20
 
@@ -192,8 +192,8 @@ def find_damage_before_restart(stack: Stack, daemon: WalletBox, whole: bytes) ->
     )
     assert stack.lifecycle_calls() == calls
     assert ("wallet_damaged", "P1") in incidents(watcher)
-    held = watcher.order("restart", WALLET)
-    assert (held.status_code, held.json()["guard"]) == (409, "wallet_file")
+    answer = watcher.order("restart", WALLET)
+    assert (answer.status_code, answer.json()["guard"]) == (409, "wallet_file")
 
 
 def test_electrum_is_backed_up_on_schedule(stack: Stack) -> None:
@@ -201,12 +201,14 @@ def test_electrum_is_backed_up_on_schedule(stack: Stack) -> None:
     daemon = start_electrum(stack)
     settings = backed_up(ELECTRUM_WALLET, EVERY_FEW_SECONDS, SETTINGS)
     watcher = stack.sidecar(settings)
-    stack.wait_for("a backup", lambda: stored(watcher), 60.0)
-    first = stored(watcher)[0]
+    stack.wait_for("a backup", lambda: stored_backups(watcher), 60.0)
+    first = stored_backups(watcher)[0]
     assert (first["trigger"], first["addresses"]) == ("schedule", 30)
     stack.wait_for(
         "the schedule proves it again",
-        lambda: stored(watcher)[0]["proofs"][0]["at"] > first["proofs"][0]["at"],
+        lambda: (
+            stored_backups(watcher)[0]["proofs"][0]["at"] > first["proofs"][0]["at"]
+        ),
     )
     assert "sidecar_backup_last_proven_timestamp_seconds{" in watcher.metrics()
     whole = read(daemon, ELECTRUM_WALLET)

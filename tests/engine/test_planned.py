@@ -76,8 +76,8 @@ def wait_held_by_busy(stack: Stack, watcher: SidecarBox, words: str) -> None:
     """Until the planned restart waits, with these words in its reason of now."""
 
     def is_held() -> bool:
-        held = watcher.target(WALLET).get("last_decision") or {}
-        return held.get("guard") == "busy" and words in held["reason"]
+        decision = watcher.target(WALLET).get("last_decision") or {}
+        return decision.get("guard") == "busy" and words in decision["reason"]
 
     stack.wait_for(f"it waits: {words}", is_held, 2.5 * DEADLINE_S)
 

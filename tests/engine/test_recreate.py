@@ -125,10 +125,10 @@ class ComposeProject:
         """All containers of the service, running or not."""
         label = "com.docker.compose.service=" + SHOP
         project = f"com.docker.compose.project={self._stack.project}"
-        found = self._stack.client.containers.list(
+        containers = self._stack.client.containers.list(
             all=True, filters={"label": [label, project]}
         )
-        return sorted(str(container.name) for container in found)
+        return sorted(str(container.name) for container in containers)
 
     def execute(self, command: str) -> None:
         status, output = self.shop.exec_run(["sh", "-c", command])
@@ -194,8 +194,8 @@ def test_recreate_is_unseen_by_compose_and_refused_without_permission(
     assert endpoint["IPAddress"] == project.address
     assert {"inner", SHOP, project.name} <= set(endpoint["DNSNames"])
 
-    said = project.run("up", "--detach")
-    assert "Recreate" not in said
+    output = project.run("up", "--detach")
+    assert "Recreate" not in output
     assert project.shop.id == after.id
     assert project.shop.attrs["State"]["StartedAt"] == after.attrs["State"]["StartedAt"]
 
@@ -328,18 +328,18 @@ def test_containers_that_cannot_be_made_again_are_found(refused_project: str) ->
         link = EngineConnection.from_environ({}, on_request=lambda *_: None)
         engine = DockerEngine(link, refused_project)
         try:
-            found = {}
+            obstacle_codes = {}
             for container in await engine.containers():
                 planned = await engine.plan_replacement(container.id, None)
-                found[container.service] = [o.code for o in planned.obstacles]
+                obstacle_codes[container.service] = [o.code for o in planned.obstacles]
             (named,) = [c for c in await engine.containers() if c.service == "named"]
             for path in ("/data/wallet", "/root/wallet"):
                 planned = await engine.plan_replacement(named.id, (path,))
-                found[path] = [o.code for o in planned.obstacles]
+                obstacle_codes[path] = [o.code for o in planned.obstacles]
             await engine.check_removal()
         finally:
             await engine.close()
-        return found
+        return obstacle_codes
 
     expected = {key: codes for key, (_, codes) in REFUSED.items()}
     wallets: dict[str, list[R]] = {

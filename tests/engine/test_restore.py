@@ -65,8 +65,10 @@ class Bench(NamedTuple):
     def throwaways(self) -> list[str]:
         """The throw-away containers of this stack."""
         label = f"sidecar.restore-test={self.stack.project}"
-        found = self.stack.client.containers.list(all=True, filters={"label": label})
-        return [str(container.name) for container in found]
+        containers = self.stack.client.containers.list(
+            all=True, filters={"label": label}
+        )
+        return [str(container.name) for container in containers]
 
 
 @pytest.fixture
@@ -121,8 +123,8 @@ async def test_fresh_daemon_loads_a_good_copy_and_refuses_a_damaged_one(
     unknown = await bench.prove(box, locked)
     assert unknown.is_loaded is None
     assert "needs a password" in str(unknown.reason)
-    known = make_target(wallet_password="the wallet's password")
-    assert (await bench.prove(box, locked, known)).is_loaded is True
+    target = make_target(wallet_password="the wallet's password")
+    assert (await bench.prove(box, locked, target)).is_loaded is True
 
 
 async def test_backup_is_restored_beside_the_wallet_with_its_owner_and_addresses(
@@ -200,7 +202,7 @@ async def test_killed_restores_and_tests_leave_nothing_half(
 
 
 async def count_half_files(bench: Bench, box: Box, whole: bytes) -> int:
-    """Of the name for unfinished files; a restored file is whole or not there."""
+    """Number of unfinished files that are cut off; a restored file must be whole."""
     restored = box.run("sh", "-c", "ls /data/wallets/*.restored-* 2>/dev/null || true")
     for path in restored.split():
         copy = await bench.engine.read_file(box.id, path, MOST_BYTES)

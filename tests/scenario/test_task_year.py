@@ -110,7 +110,7 @@ class TaskWorld:
         await asyncio.sleep(max(0.0, wall - self.now().wall))
 
 
-def expected(task: Task) -> list[float]:
+def expected_walls(task: Task) -> list[float]:
     lines = times(task.cron, task.timezone, BEGIN)
     return list(takewhile(lambda wall: wall <= END, lines))
 
@@ -144,20 +144,20 @@ def test_every_due_run_of_a_year_begins_once_or_is_recorded_as_missed(
     world = run_virtual(live_a_year(kills=kills))
     away = list(away_intervals())
     for task in TASKS:
-        due = expected(task)
+        due = expected_walls(task)
         began = [r.due_wall for r in world.begun if r.task == task.name]
         missed = [
             r
             for r in world.ended
             if r.task == task.name and r.outcome is TaskOutcome.MISSED
         ]
-        lost = [w for w in due if any(a < w < b for a, b in away)]
+        away_walls = [w for w in due if any(a < w < b for a, b in away)]
         assert len(began) == len(set(began))
-        assert sorted((*began, *lost)) == pytest.approx(due)
-        assert sum(run.missed for run in missed) == len(lost)
-        assert {run.due_wall for run in missed} <= set(lost)
-        done = [r for r in world.ended if r.outcome is TaskOutcome.DONE]
-        assert len([r for r in done if r.task == task.name]) == len(began)
+        assert sorted((*began, *away_walls)) == pytest.approx(due)
+        assert sum(run.missed for run in missed) == len(away_walls)
+        assert {run.due_wall for run in missed} <= set(away_walls)
+        done_runs = [r for r in world.ended if r.outcome is TaskOutcome.DONE]
+        assert len([r for r in done_runs if r.task == task.name]) == len(began)
 
 
 def test_daily_task_runs_on_each_local_day_of_the_year() -> None:
@@ -166,6 +166,6 @@ def test_daily_task_runs_on_each_local_day_of_the_year() -> None:
         if task.cron not in {CRON_OF["daily"], "30 2 * * *"}:
             continue
         zone = ZoneInfo(task.timezone)
-        dates = [datetime.fromtimestamp(w, zone).date() for w in expected(task)]
+        dates = [datetime.fromtimestamp(w, zone).date() for w in expected_walls(task)]
         assert len(dates) == len(set(dates))
         assert all(b - a == timedelta(days=1) for a, b in pairwise(dates))

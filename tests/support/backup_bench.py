@@ -163,8 +163,8 @@ class BackupBench:
 
     def files(self) -> set[str]:
         """The names of all stored files; each may be read by its owner only."""
-        found = [path for path in self.folder.rglob("*") if path.is_file()]
-        for path in found:
+        paths = [path for path in self.folder.rglob("*") if path.is_file()]
+        for path in paths:
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
             assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700, path.parent
-        return {path.name for path in found}
+        return {path.name for path in paths}

@@ -99,7 +99,7 @@ class FakeBackups:
         self.restores.append((target, backup_id))
         if self.restore_fails is not None:
             raise BackupEdgeError(self.restore_fails)
-        records = (r for found in self.targets for r in found.records)
+        records = (r for backups in self.targets for r in backups.records)
         record = next(record for record in records if record.id == backup_id)
         return RestoredFile(
             f"{record.path}.restored-20260102T030405Z", record, a_container()

@@ -360,8 +360,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _archive(self, path: str) -> None:
         data = self.engine.files.get(path)
         if data is None:
-            said = f"Could not find the file {path} in container c1"
-            self._json({"message": said}, 404)
+            message = f"Could not find the file {path} in container c1"
+            self._json({"message": message}, 404)
             return
         body = data if path.endswith(".tar") else make_archive(path, data)
         if "gzip" in self.headers.get("Accept-Encoding", ""):

@@ -76,7 +76,7 @@ def test_command_that_does_not_exist_is_a_fault(text: str) -> None:
 
 
 def command_fault(text: str) -> str:
-    """What is wrong with a command of a document; empty: nothing."""
+    """Fault of a command in a document; empty: it has none."""
     command: click.Command = sidecar
     words = re.sub(r"[\[\]]|\.\.\.", "", text).split()
     while words and isinstance(command, click.Group) and words[0] in command.commands:

@@ -86,7 +86,7 @@ def spoilt(place: OffsiteServer) -> None:
     place.spoil = b"x"
 
 
-def vanished(place: OffsiteServer) -> None:
+def missing_file(place: OffsiteServer) -> None:
     place.get_status = 404
 
 
@@ -101,7 +101,7 @@ def endless(place: OffsiteServer) -> None:
         (full_disk, "answered 507 to PUT"),
         (redirect, "answered 302 to PUT"),
         (spoilt, "is not equal"),
-        (vanished, "answered 404 to GET"),
+        (missing_file, "answered 404 to GET"),
         (endless, "is not equal"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -99,19 +99,19 @@ async def test_file_that_differs_afterwards_is_told() -> None:
 
 async def archive_of_restore(data: bytes) -> bytes:
     """The archive that a restore sends to the engine."""
-    sent: list[bytes] = []
+    archives: list[bytes] = []
 
     class RecordingEngine(FakeEngine):
         async def put_files(  # type: ignore[explicit-override]
             self, container_id: str, folder: str, files: bytes
         ) -> None:
-            sent.append(files)
+            archives.append(files)
             await super().put_files(container_id, folder, files)
 
     engine = RecordingEngine(SystemClock(), a_container())
     record = make_record(PATH, data)
     await restore_beside(engine, a_container(), record, data, NOW)
-    return sent[0]
+    return archives[0]
 
 
 def extract_cut_off(archive: bytes, length: int, folder: Path) -> None:
@@ -139,15 +139,15 @@ async def test_name_appears_only_when_the_file_is_complete_wherever_it_is_cut(
 ) -> None:
     archive = await archive_of_restore(WALLET * 100)
     name = NEW.rpartition("/")[2]
-    seen = set()
+    existences = set()
     for length in range(0, len(archive) + 1, 256):
         folder = tmp_path / str(length)
         folder.mkdir()
         await asyncio.to_thread(extract_cut_off, archive, length, folder)
         restored = folder / name
-        seen.add(restored.exists())
+        existences.add(restored.exists())
         assert not restored.exists() or restored.read_bytes() == WALLET * 100
-    assert seen == {False, True}
+    assert existences == {False, True}
 
 
 @given(
@@ -161,8 +161,10 @@ def test_archive_has_owner_and_permissions_of_each_file(
 ) -> None:
     owner = FileOwner(uid, gid, mode)
     path = "/data/" + "long" * 60 + "/지갑"
-    built = build_archive([TarFolder("/data", owner), TarFile(path, owner, data)])
-    with tarfile.open(fileobj=io.BytesIO(built)) as archive:
+    archive_bytes = build_archive(
+        [TarFolder("/data", owner), TarFile(path, owner, data)]
+    )
+    with tarfile.open(fileobj=io.BytesIO(archive_bytes)) as archive:
         folder, file = archive.getmembers()
         assert folder.isdir()
         assert file.name == path.removeprefix("/")

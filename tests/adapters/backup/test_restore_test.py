@@ -165,9 +165,9 @@ async def test_daemon_that_hangs_ends_at_the_limit() -> None:
 
 
 async def test_daemons_words_are_masked_and_on_one_line() -> None:
-    said = "Cannot read \x1b[31mseed\nwith my secret words"
+    daemon_text = "Cannot read \x1b[31mseed\nwith my secret words"
     target = make_target(wallet_password="my secret words")
-    result = await run_test(Throwaways(answer("failed", said=said)), target)
+    result = await run_test(Throwaways(answer("failed", said=daemon_text)), target)
     assert str(result.reason).endswith("Cannot read *** with ***")
 
 

@@ -84,10 +84,10 @@ async def test_oldest_backups_are_removed_but_the_last_loaded_is_kept(
     for count in range(21, 29):
         bench.put(plain_wallet(receiving=count))
         await bench.run()
-    kept = await bench.records()
-    assert [record.addresses for record in kept] == [38, 37, 36, 30]
+    records = await bench.records()
+    assert [record.addresses for record in records] == [38, 37, 36, 30]
     assert first is not None
-    assert kept[-1].id == first.id
+    assert records[-1].id == first.id
     assert len(bench.files()) == 8
 
 

@@ -133,10 +133,10 @@ def test_kill_in_the_middle_loses_nothing_and_leaves_nothing_half(
             assert digest_of(store.read(record)) == record.stored_sha256
         store.remove_remains(TARGET)
         assert store.records(TARGET) == records
-        kept = {
+        expected_names = {
             f"{record.id}{end}" for record in records for end in (".json", ".wallet")
         }
-        assert names(tmp_path) == kept
+        assert names(tmp_path) == expected_names
         if records:
             assert int(records[0].id) >= first - 1
             first = int(records[0].id) + 1

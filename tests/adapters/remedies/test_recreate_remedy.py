@@ -37,7 +37,7 @@ def make_bench(*, wallet: bool = False) -> Bench:
     return bench
 
 
-def held(engine: FakeEngine) -> dict[str, tuple[str, Status]]:
+def containers_by_name(engine: FakeEngine) -> dict[str, tuple[str, Status]]:
     return {c.name: (c.id, c.status) for c in engine.held.values()}
 
 
@@ -67,7 +67,7 @@ def test_recreate_replaces_container_and_removes_old_one() -> None:
     bench = make_bench()
     event = recreate(bench)
     assert (event.result, event.reason.code) == (RemedyCallResult.DONE, R.RECREATED)
-    assert held(bench.engine) == {NAME: (NEW, Status.RUNNING)}
+    assert containers_by_name(bench.engine) == {NAME: (NEW, Status.RUNNING)}
     assert [call for call, _ in bench.engine.acts] == list(STEPS)
     assert event.container is not None
     assert event.container.id == NEW
@@ -106,7 +106,7 @@ def test_forbidden_call_is_a_refusal_and_old_container_never_stops(call: str) ->
     event = recreate(bench)
     assert event.result is RemedyCallResult.REFUSED
     assert "403" in str(event.reason)
-    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
     assert "stop" not in [c for c, _ in bench.engine.acts]
 
 
@@ -115,7 +115,7 @@ def test_container_that_differs_is_removed_again() -> None:
     bench.engine.trouble("create", EngineRefused("differs in Mounts"), is_done=True)
     event = recreate(bench)
     assert event.result is RemedyCallResult.REFUSED
-    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
 
 
 def test_new_container_that_is_not_started_is_rolled_back() -> None:
@@ -124,7 +124,7 @@ def test_new_container_that_is_not_started_is_rolled_back() -> None:
     event = recreate(bench)
     assert (event.result, event.reason.code) == (RemedyCallResult.FAILED, R.UNDONE)
     assert "no such bind source" in str(event.reason)
-    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
 
 
 class SlowAboutNew(FakeEngine):
@@ -160,7 +160,7 @@ def test_new_container_of_unknown_status_never_runs_beside_the_old_one() -> None
     assert event.result is RemedyCallResult.FAILED
     assert isinstance(bench.engine, SlowAboutNew)
     assert bench.engine.most_running == 1
-    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
 
 
 def test_settlement_waits_while_the_new_container_is_unknown() -> None:
@@ -196,7 +196,7 @@ def test_new_container_that_the_engine_had_to_start_again_is_rolled_back() -> No
     bench.target = replace(TARGET, probes=())
     event = recreate(bench)
     assert event.result is RemedyCallResult.FAILED
-    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
 
 
 class EndsAtOnce(FakeEngine):
@@ -216,7 +216,7 @@ def test_new_container_that_ends_at_once_is_rolled_back() -> None:
     event = recreate(bench)
     assert event.result is RemedyCallResult.FAILED
     assert "exit code 3" in str(event.reason)
-    assert held(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
 
 
 def test_old_container_that_cannot_be_removed_is_named() -> None:
@@ -225,9 +225,9 @@ def test_old_container_that_cannot_be_removed_is_named() -> None:
     event = recreate(bench)
     assert event.result is RemedyCallResult.DONE
     assert event.reason.get("container") == ASIDE
-    assert held(bench.engine)[ASIDE] == (OLD, Status.EXITED)
+    assert containers_by_name(bench.engine)[ASIDE] == (OLD, Status.EXITED)
     assert settle(bench).result is RemedyCallResult.DONE
-    assert held(bench.engine) == {NAME: (NEW, Status.RUNNING)}
+    assert containers_by_name(bench.engine) == {NAME: (NEW, Status.RUNNING)}
 
 
 @pytest.mark.parametrize("is_done", [False, True])
@@ -249,9 +249,9 @@ def test_any_failing_call_leaves_one_running_container(
     bench.engine.trouble(call, error, is_done=is_done)
     recreate(bench)
     assert len(runs(bench.engine)) == 1
-    if ASIDE in held(bench.engine):
+    if ASIDE in containers_by_name(bench.engine):
         settle(bench)
-    assert list(held(bench.engine)) == [NAME]
+    assert list(containers_by_name(bench.engine)) == [NAME]
     assert len(runs(bench.engine)) == 1
 
 
@@ -273,7 +273,7 @@ def test_kill_at_any_moment_is_settled_by_the_next_process(moment: int) -> None:
 
     run_virtual(kill())
     settle(bench)
-    assert list(held(bench.engine)) == [NAME]
+    assert list(containers_by_name(bench.engine)) == [NAME]
     assert len(runs(bench.engine)) == 1
 
 
@@ -290,7 +290,7 @@ def test_settlement_never_lets_two_containers_run() -> None:
     old = bench.engine.change(OLD, name=ASIDE)
     bench.engine.held[NEW] = replace(old, id=NEW, name=NAME, started_at=EPOCH + 9.0)
     settle(bench)
-    assert held(bench.engine) == {NAME: (NEW, Status.RUNNING)}
+    assert containers_by_name(bench.engine) == {NAME: (NEW, Status.RUNNING)}
     assert bench.engine.acts == [("stop", OLD), ("remove", OLD)]
 
 
@@ -326,4 +326,4 @@ def test_sidecar_that_ends_leaves_no_container_stopped(moment_s: float) -> None:
 
     run_virtual(leave())
     assert len(runs(bench.engine)) == 1
-    assert list(held(bench.engine)) == [NAME]
+    assert list(containers_by_name(bench.engine)) == [NAME]

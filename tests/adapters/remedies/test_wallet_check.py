@@ -36,8 +36,8 @@ class Guard:
         instance_id: InstanceId,
         container: Container,
     ) -> Reason | None:
-        done = [call for call, _ in self.bench.engine.acts]
-        self.asked.append((instance_id, [*self.bench.wallets.calls, *done]))
+        acts = [call for call, _ in self.bench.engine.acts]
+        self.asked.append((instance_id, [*self.bench.wallets.calls, *acts]))
         self.effect()
         return self.damage
 
@@ -47,7 +47,7 @@ def run(bench: Bench, action: Action, **changes: object) -> RemedyExecuted:
     return run_virtual(bench.run_action(action, **changes))
 
 
-def guarded(damage: Reason | None, **container: Any) -> tuple[Bench, Guard]:  # noqa: ANN401
+def make_guarded_bench(damage: Reason | None, **container: Any) -> tuple[Bench, Guard]:  # noqa: ANN401
     bench = Bench(**container)
     bench.target = replace(TARGET, backup=BackupSettings(("/w",), "0 3 * * *"))
     guard = Guard(bench, damage)
@@ -56,7 +56,7 @@ def guarded(damage: Reason | None, **container: Any) -> tuple[Bench, Guard]:  # 
 
 
 def test_sound_file_is_backed_up_before_anything_is_sent() -> None:
-    bench, guard = guarded(None)
+    bench, guard = make_guarded_bench(None)
     result = run(bench, Action.RESTART)
     assert guard.asked == [(WALLET, [])]
     assert result.result is RemedyCallResult.DONE
@@ -67,7 +67,7 @@ def test_sound_file_is_backed_up_before_anything_is_sent() -> None:
     [(Action.RESTART, Status.RUNNING), (Action.START, Status.EXITED)],
 )
 def test_damaged_file_holds_restart_and_start(action: Action, status: Status) -> None:
-    bench, _ = guarded(DAMAGE, status=status)
+    bench, _ = make_guarded_bench(DAMAGE, status=status)
     result = run(bench, action)
     assert result.result is RemedyCallResult.NOT_SENT
     assert "damaged wallet file" in str(result.reason)
@@ -75,7 +75,7 @@ def test_damaged_file_holds_restart_and_start(action: Action, status: Status) ->
 
 
 def test_forced_restart_of_damaged_file_is_backed_up_and_sent() -> None:
-    bench, guard = guarded(DAMAGE)
+    bench, guard = make_guarded_bench(DAMAGE)
     result = run(bench, Action.RESTART, forced=True)
     assert len(guard.asked) == 1
     assert result.result is RemedyCallResult.DONE
@@ -85,7 +85,7 @@ def test_forced_restart_of_damaged_file_is_backed_up_and_sent() -> None:
 def test_container_that_was_restarted_during_its_backup_is_left_alone(
     action: Action,
 ) -> None:
-    bench, guard = guarded(None)
+    bench, guard = make_guarded_bench(None)
     guard.effect = lambda: bench.engine.change("c1", started_at=EPOCH + 9.0)
     result = run(bench, action)
     assert result.result is RemedyCallResult.NOT_SENT
@@ -95,13 +95,13 @@ def test_container_that_was_restarted_during_its_backup_is_left_alone(
 
 @pytest.mark.parametrize("action", [Action.LOAD_WALLET, Action.STOP])
 def test_other_remedies_need_no_backup(action: Action) -> None:
-    bench, guard = guarded(DAMAGE)
+    bench, guard = make_guarded_bench(DAMAGE)
     run(bench, action)
     assert guard.asked == []
 
 
 def test_target_without_backups_is_restarted_as_before() -> None:
-    bench, guard = guarded(DAMAGE)
+    bench, guard = make_guarded_bench(DAMAGE)
     bench.target = TARGET
     result = run(bench, Action.RESTART)
     assert (guard.asked, result.result) == ([], RemedyCallResult.DONE)

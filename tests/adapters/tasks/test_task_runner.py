@@ -188,8 +188,8 @@ async def test_command_ends_with_its_exit_status_and_masked_output() -> None:
 
 async def test_command_without_a_running_container_fails_with_the_reason() -> None:
     bench = Bench()
-    gone = replace(COMMAND, does=TargetCommand("nobody", ("vacuum",)))
-    result = await bench.run(gone)
+    task = replace(COMMAND, does=TargetCommand("nobody", ("vacuum",)))
+    result = await bench.run(task)
     assert result.outcome is TaskOutcome.FAILED
     assert "no container of nobody runs" in str(result.summary)
     container = bench.world.containers[InstanceId("electron-cash", 1)]

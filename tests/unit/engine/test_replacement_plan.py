@@ -115,7 +115,7 @@ def test_container_that_the_engine_made_of_the_plan_is_equal(name: str) -> None:
     assert list(differences(sample(name), sample(f"{name}-created"))) == []
 
 
-def changed(change: Callable[[Json], object]) -> list[str]:
+def differences_after(change: Callable[[Json], object]) -> list[str]:
     created = sample("app-created")
     change(created)
     return list(differences(sample("app"), created))
@@ -146,18 +146,18 @@ def changed(change: Callable[[Json], object]) -> list[str]:
     ],
 )
 def test_difference_is_named(change: Callable[[Json], object], name: str) -> None:
-    assert changed(change) == [name]
+    assert differences_after(change) == [name]
 
 
 def test_network_or_mount_that_is_missing_is_a_difference() -> None:
-    assert changed(lambda c: c["NetworkSettings"]["Networks"].pop("shop_front")) == [
-        "Networks.shop_front"
-    ]
-    assert changed(lambda c: c["Mounts"].pop()) == ["Mounts"]
+    assert differences_after(
+        lambda c: c["NetworkSettings"]["Networks"].pop("shop_front")
+    ) == ["Networks.shop_front"]
+    assert differences_after(lambda c: c["Mounts"].pop()) == ["Mounts"]
 
 
 def test_null_and_empty_are_equal() -> None:
-    assert changed(lambda c: c["HostConfig"].update(CapAdd=[])) == []
+    assert differences_after(lambda c: c["HostConfig"].update(CapAdd=[])) == []
 
 
 # --- obstacles

@@ -62,9 +62,9 @@ def test_it_has_no_network_no_volume_and_no_privilege_of_the_original() -> None:
     assert host["RestartPolicy"] == {"Name": "no"}
     assert host["LogConfig"] == {"Type": "none"}
     assert host["Memory"] == host["MemorySwap"] == MEMORY_BYTES
-    known = {"NetworkMode", "CapDrop", "CapAdd", "SecurityOpt", "RestartPolicy"}
-    known |= {"LogConfig", "Memory", "MemorySwap", "NanoCpus", "PidsLimit", "Init"}
-    assert set(host) == known
+    keys = {"NetworkMode", "CapDrop", "CapAdd", "SecurityOpt", "RestartPolicy"}
+    keys |= {"LogConfig", "Memory", "MemorySwap", "NanoCpus", "PidsLimit", "Init"}
+    assert set(host) == keys
     assert "Volumes" not in settings
 
 

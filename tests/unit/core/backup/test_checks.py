@@ -33,9 +33,9 @@ def codes(
     has_password: bool = False,
 ) -> list[F]:
     file = CopiedFile(PATH, len(data), owner)
-    found = find_faults(file, read_wallet(data), last, has_password=has_password)
-    assert all(finding.reason.is_complete for finding in found)
-    return [finding.code for finding in found]
+    findings = find_faults(file, read_wallet(data), last, has_password=has_password)
+    assert all(finding.reason.is_complete for finding in findings)
+    return [finding.code for finding in findings]
 
 
 @pytest.mark.parametrize("last", [None, LAST])
@@ -81,8 +81,8 @@ def test_encrypted_wallet_below_half_its_size_is_shrunken(
 ) -> None:
     file = CopiedFile(PATH, size, OWNER)
     content = read_wallet(encrypted_wallet())
-    found = find_faults(file, content, ENCRYPTED_LAST, has_password=False)
-    assert [finding.code for finding in found] == expected
+    findings = find_faults(file, content, ENCRYPTED_LAST, has_password=False)
+    assert [finding.code for finding in findings] == expected
 
 
 def test_wallet_that_was_encrypted_since_is_not_compared_by_size() -> None:
@@ -127,8 +127,8 @@ def test_wallet_that_should_be_encrypted_and_is_not(
 
 def test_several_faults_are_all_found_damages_first() -> None:
     last = make_record(encryption=Encryption.KEYS)
-    found = codes(plain_wallet(receiving=1), last, owner=FileOwner(0, 0, 0o644))
-    assert found == [F.SHRUNKEN, F.WRONG_OWNER, F.NOT_ENCRYPTED]
+    all_codes = codes(plain_wallet(receiving=1), last, owner=FileOwner(0, 0, 0o644))
+    assert all_codes == [F.SHRUNKEN, F.WRONG_OWNER, F.NOT_ENCRYPTED]
 
 
 def test_absent_file_is_found_only_where_it_existed() -> None:
@@ -140,9 +140,9 @@ def test_absent_file_is_found_only_where_it_existed() -> None:
 
 def test_only_a_damage_holds_restarts() -> None:
     file = CopiedFile(PATH, 1_000, OWNER)
-    found = find_faults(file, read_wallet(plain_wallet()), None, has_password=True)
-    assert [finding.code for finding in found] == [F.NOT_ENCRYPTED]
-    assert find_damage(found) is None
+    findings = find_faults(file, read_wallet(plain_wallet()), None, has_password=True)
+    assert [finding.code for finding in findings] == [F.NOT_ENCRYPTED]
+    assert find_damage(findings) is None
     assert {code for code in F if not code.is_damage} == {
         F.NOT_LOADED,
         F.NOT_ENCRYPTED,

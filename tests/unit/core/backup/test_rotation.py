@@ -81,10 +81,10 @@ def test_rotation_never_removes_last_proven_loaded_or_newest(
     removed = find_removable(group, keep)
     for path in ("/a", "/b"):
         of_path = [record for record in group if record.path == path]
-        left = [record for record in of_path if record not in removed]
-        assert min(len(of_path), keep) <= len(left) <= keep + 2
-        for kept in (last_proven(of_path), last_loaded(of_path)):
-            assert kept is None or kept in left
+        remaining = [record for record in of_path if record not in removed]
+        assert min(len(of_path), keep) <= len(remaining) <= keep + 2
+        for protected in (last_proven(of_path), last_loaded(of_path)):
+            assert protected is None or protected in remaining
         newest = last_good(of_path, path)
-        assert newest is None or newest in left
+        assert newest is None or newest in remaining
     assert find_removable([r for r in group if r not in removed], keep) == ()

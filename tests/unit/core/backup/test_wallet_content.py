@@ -39,9 +39,9 @@ PLAIN = WalletContent(Encryption.NONE, 30, ProofWay.PARSED)
     ],
 )
 def test_whole_wallet_is_read(data: bytes, content: WalletContent) -> None:
-    found = read_wallet(data)
-    assert isinstance(found, WalletContent)
-    assert found._replace(identity="") == content
+    result = read_wallet(data)
+    assert isinstance(result, WalletContent)
+    assert result._replace(identity="") == content
 
 
 @pytest.mark.parametrize(

@@ -51,14 +51,14 @@ def forecast(history: MemoryHistory) -> LimitForecast:
 
 def test_leak_reaches_the_limit_less_what_the_kernel_holds() -> None:
     history = leak(260)
-    found = forecast(history)
-    assert found.silence is None
+    result = forecast(history)
+    assert result.silence is None
     # 512 MiB, of which 12 MiB are not anonymous: 400 MiB at 0.02 MiB a second.
-    assert found.limit_mono == pytest.approx(20_000.0, rel=0.01)
-    assert found.earliest_mono is not None
-    assert found.latest_mono is not None
-    assert found.earliest_mono <= 20_010.0
-    assert found.latest_mono >= 19_990.0
+    assert result.limit_mono == pytest.approx(20_000.0, rel=0.01)
+    assert result.earliest_mono is not None
+    assert result.latest_mono is not None
+    assert result.earliest_mono <= 20_010.0
+    assert result.latest_mono >= 19_990.0
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_leak_reaches_the_limit_less_what_the_kernel_holds() -> None:
 def test_forecast_is_silent_for_its_reason(
     history: MemoryHistory, silence: Silence
 ) -> None:
-    found = forecast(history)
-    assert found.silence is silence
-    assert (found.limit_mono is None) == (silence is not Silence.FAR)
-    reason = describe_forecast(replace(history, forecast=found), Moment(0.0, 0.0))
+    result = forecast(history)
+    assert result.silence is silence
+    assert (result.limit_mono is None) == (silence is not Silence.FAR)
+    reason = describe_forecast(replace(history, forecast=result), Moment(0.0, 0.0))
     assert reason.code is ReasonCode(f"forecast_{silence}")
 
 
@@ -102,9 +102,9 @@ def test_other_shape_of_the_last_run_of_the_image_silences_a_leak() -> None:
 def test_growth_is_compared_with_earlier_runs_of_the_image() -> None:
     usual = RunGrowth("image-1", 9e5, 0.005 * MIB, 450.0 * MIB, levelled=False)
     history = replace(leak(260), earlier=(usual,) * 3)
-    found = forecast(history)
-    assert found.times_earlier == pytest.approx(4.0, rel=0.01)
-    reason = describe_forecast(replace(history, forecast=found), Moment(0.0, 0.0))
+    result = forecast(history)
+    assert result.times_earlier == pytest.approx(4.0, rel=0.01)
+    reason = describe_forecast(replace(history, forecast=result), Moment(0.0, 0.0))
     assert "4.0 times as fast as earlier runs" in str(reason)
 
 
@@ -125,8 +125,8 @@ def test_cache_that_was_full_in_the_last_run_raises_no_second_alarm() -> None:
     shares = [sample(min(100.0 + 1.2 * n, 420.0)) for n in range(500)]
     first = history_of(*shares)
     alarms = [forecast(history_of(*shares[:count])) for count in range(240, 265, 5)]
-    assert Silence.LEVELLED_BEFORE not in {found.silence for found in alarms}
-    assert None in {found.silence for found in alarms}
+    assert Silence.LEVELLED_BEFORE not in {alarm.silence for alarm in alarms}
+    assert None in {alarm.silence for alarm in alarms}
     for count in range(100, 500, 20):
         second = replace(history_of(*shares[:count]), earlier=summarize_run(first))
         assert forecast(second).silence is not None

@@ -75,13 +75,13 @@ def test_new_run_begins_anew_and_remembers_the_last_runs() -> None:
 
 def test_history_is_written_when_a_window_is_complete() -> None:
     world = start_world()
-    written = []
+    changes = []
     for _ in range(20):
         before = stored_fields(world.instance(ROOT))
         world.probe(ROOT, result(100.0))
-        written.append(stored_fields(world.instance(ROOT)) != before)
+        changes.append(stored_fields(world.instance(ROOT)) != before)
         world.now_s += 10.0
-    assert sum(written) in {4, 5}
+    assert sum(changes) in {4, 5}
 
 
 def test_history_survives_a_restart_of_sidecar_with_its_times() -> None:

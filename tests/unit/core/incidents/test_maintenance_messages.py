@@ -1,4 +1,4 @@
-"""Nobody is told of a target in a maintenance window; what lasts is told at its end."""
+"""Messages about a target in a maintenance window wait for the end of the window."""
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import EngineReachabilityChanged, PlannedRestartDue
@@ -49,8 +49,10 @@ def test_window_of_another_target_silences_nothing() -> None:
 def test_lost_engine_is_told_after_a_window_of_all_targets() -> None:
     notifier = Notifier(("ops",))
     begin_window(notifier.world, lasts_s=600.0)
-    lost = EngineReachabilityChanged(notifier.world.now, reachable=False, reason="no")
-    notifier.world.send(lost)
+    engine_lost = EngineReachabilityChanged(
+        notifier.world.now, reachable=False, reason="no"
+    )
+    notifier.world.send(engine_lost)
     notifier.world.wait(590.0, step=5.0)
     assert kinds(notifier) == set()
     notifier.world.wait(20.0)
@@ -60,8 +62,10 @@ def test_lost_engine_is_told_after_a_window_of_all_targets() -> None:
 def test_lost_engine_is_told_in_a_window_of_one_target() -> None:
     notifier = Notifier(("ops",))
     begin_window(notifier.world, WALLET)
-    lost = EngineReachabilityChanged(notifier.world.now, reachable=False, reason="no")
-    notifier.world.send(lost)
+    engine_lost = EngineReachabilityChanged(
+        notifier.world.now, reachable=False, reason="no"
+    )
+    notifier.world.send(engine_lost)
     notifier.world.wait(90.0)
     assert kinds(notifier) == {MessageKind.ENGINE_LOST}
 

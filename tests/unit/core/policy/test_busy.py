@@ -63,20 +63,22 @@ def start_due_world(target: str = LEAF) -> RuleWorld:
     return world
 
 
-def answer(world: RuleWorld, said: BusyAnswer, name: str = LEAF) -> None:
+def answer(world: RuleWorld, busy_answer: BusyAnswer, name: str = LEAF) -> None:
     instance = world.instance(name)
     assert instance.container is not None
-    world.send(BusyAnswered(world.now, instance.id, instance.container.run, said))
+    world.send(
+        BusyAnswered(world.now, instance.id, instance.container.run, busy_answer)
+    )
 
 
-def repeat_answer(world: RuleWorld, said: BusyAnswer, seconds: float) -> None:
+def repeat_answer(world: RuleWorld, busy_answer: BusyAnswer, seconds: float) -> None:
     """The same answer every 5 s, as the edge asks."""
     for _ in range(round(seconds / 5)):
         world.wait(5.0)
-        answer(world, said)
+        answer(world, busy_answer)
 
 
-def asked(world: RuleWorld) -> tuple[InstanceId, ...]:
+def list_asked(world: RuleWorld) -> tuple[InstanceId, ...]:
     return instances_being_asked(world.state, world.now)
 
 
@@ -84,37 +86,37 @@ def test_planned_restart_asks_first_and_follows_a_free_answer_at_once() -> None:
     world = start_due_world()
     assert world.decision_guards(LEAF) == [HELD]
     assert "is asked whether it is busy" in str(world.last(LEAF).reason)
-    assert asked(world) == (LEAF_ID,)
+    assert list_asked(world) == (LEAF_ID,)
     answer(world, FREE)
     assert world.acts() == [(LEAF, Action.RESTART)]
     assert "busy" not in str(world.last(LEAF).reason)
-    assert asked(world) == ()
+    assert list_asked(world) == ()
 
 
 def test_planned_restart_waits_for_a_busy_target_and_says_so_once() -> None:
     world = start_due_world()
     repeat_answer(world, BUSY, 120.0)
     assert world.decision_guards(LEAF) == [HELD, HELD]
-    said = str(world.last(LEAF).reason)
-    assert f"{LEAF} is busy (it answered 423)" in said
-    assert "for another 9 min at most" in said
+    reason = str(world.last(LEAF).reason)
+    assert f"{LEAF} is busy (it answered 423)" in reason
+    assert "for another 9 min at most" in reason
     answer(world, FREE)
     (restart,) = [d for d in world.decisions if d.action is Action.RESTART]
     assert f"it waited 2 min until {LEAF} was free" in str(restart.reason)
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("busy_answer", "words"),
     [
         (BUSY, "is still busy after the longest wait of 10 min (it answered 423)"),
         (REFUSED, "did not say for 10 min whether it is busy (connection refused by"),
     ],
 )
 def test_planned_restart_happens_after_the_longest_wait(
-    said: BusyAnswer, words: str
+    busy_answer: BusyAnswer, words: str
 ) -> None:
     world = start_due_world()
-    repeat_answer(world, said, 595.0)
+    repeat_answer(world, busy_answer, 595.0)
     assert world.acts() == []
     world.wait(6.0)
     assert world.acts() == [(LEAF, Action.RESTART)]
@@ -147,7 +149,7 @@ def test_free_answer_of_an_earlier_plan_is_not_relied_on() -> None:
     world.wait(2.0)
     world.send(PlannedRestartDue(world.now, LEAF))
     assert world.acts() == []
-    assert asked(world) == (LEAF_ID,)
+    assert list_asked(world) == (LEAF_ID,)
 
 
 def test_free_answer_is_true_for_some_seconds_only() -> None:
@@ -168,11 +170,11 @@ def test_wait_for_an_earlier_run_is_over() -> None:
 def test_process_that_has_gone_or_is_stopped_is_not_asked() -> None:
     world = start_world()
     slow = replace(world.instance(LEAF), lane=Lane(name=LaneName.SLOW))
-    stopped = replace(slow.health, frozen=True)
-    gone = replace(slow.health, gone_mono=world.now_s, may_return_until_mono=0.0)
+    stopped_health = replace(slow.health, frozen=True)
+    gone_health = replace(slow.health, gone_mono=world.now_s, may_return_until_mono=0.0)
     trigger = Trigger.FAILURE
     assert list(instances_to_ask(world.state, slow, trigger)) == [slow]
-    for health in (stopped, gone):
+    for health in (stopped_health, gone_health):
         dead = replace(slow, health=health)
         assert list(instances_to_ask(world.state, dead, trigger)) == []
 
@@ -181,7 +183,7 @@ def test_each_planned_restart_waits_anew() -> None:
     world = start_due_world()
     repeat_answer(world, BUSY, 300.0)
     world.send(PlannedRestartCancelled(world.now, LEAF))
-    assert asked(world) == ()
+    assert list_asked(world) == ()
     world.wait(3600.0)
     world.send(PlannedRestartDue(world.now, LEAF))
     repeat_answer(world, BUSY, 590.0)
@@ -201,7 +203,7 @@ def test_answer_of_an_earlier_run_is_ignored() -> None:
 def test_planned_restart_of_the_root_waits_for_a_busy_dependent() -> None:
     world = start_due_world(ROOT)
     assert world.decision_guards(ROOT) == [HELD]
-    assert asked(world) == (LEAF_ID,)
+    assert list_asked(world) == (LEAF_ID,)
     answer(world, BUSY)
     assert f"{LEAF} is busy" in str(world.last(ROOT).reason)
     answer(world, FREE)
@@ -209,7 +211,7 @@ def test_planned_restart_of_the_root_waits_for_a_busy_dependent() -> None:
     world.complete_remedy(ROOT)
     world.works(ROOT)
     assert world.acts() == [(ROOT, Action.RESTART)]
-    assert asked(world) == (LEAF_ID,)
+    assert list_asked(world) == (LEAF_ID,)
     answer(world, FREE)
     assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
 
@@ -218,14 +220,14 @@ def test_dependent_that_is_not_restarted_is_asked_as_well() -> None:
     never = replace(BUSY_SERVICE, after_dependency=AfterDependency.NEVER)
     world = start_world(never)
     world.send(PlannedRestartDue(world.now, ROOT))
-    assert asked(world) == (LEAF_ID,)
+    assert list_asked(world) == (LEAF_ID,)
 
 
 def test_certain_restart_of_the_fast_lane_does_not_ask() -> None:
     world = start_world(wallet=replace(WALLET, busy=ASK))
     world.fails(ROOT, Cause.REFUSED, 3)
     assert world.acts() == [(ROOT, Action.RESTART)]
-    assert asked(world) == ()
+    assert list_asked(world) == ()
 
 
 def test_operators_restart_does_not_ask() -> None:
@@ -255,16 +257,16 @@ def fail_for(world: RuleWorld, seconds: float) -> None:
 def test_restart_of_the_slow_lane_asks_and_waits() -> None:
     world = start_world()
     reach_slow_lane(world)
-    done = len(world.acts())
+    act_count = len(world.acts())
     while world.last(LEAF).guard is not Guard.BUSY:
         fail_for(world, 10.0)
-        assert len(world.acts()) == done
-    assert asked(world) == (LEAF_ID,)
+        assert len(world.acts()) == act_count
+    assert list_asked(world) == (LEAF_ID,)
     answer(world, BUSY)
     assert f"{LEAF} is busy" in str(world.last(LEAF).reason)
     answer(world, FREE)
-    assert len(world.acts()) == done + 1
-    assert asked(world) == ()
+    assert len(world.acts()) == act_count + 1
+    assert list_asked(world) == ()
 
 
 def test_target_that_works_again_is_not_asked_any_more() -> None:
@@ -273,7 +275,7 @@ def test_target_that_works_again_is_not_asked_any_more() -> None:
     while world.last(LEAF).guard is not Guard.BUSY:
         fail_for(world, 10.0)
     world.works(LEAF, times=4)
-    assert asked(world) == ()
+    assert list_asked(world) == ()
 
 
 def test_longest_wait_of_zero_asks_nothing() -> None:
@@ -300,7 +302,7 @@ def list_held(world: RuleWorld) -> list[Decision]:
 
 def test_answers_that_change_are_not_recorded_each_time() -> None:
     world = start_due_world()
-    for said in (BUSY, REFUSED) * 20:
+    for busy_answer in (BUSY, REFUSED) * 20:
         world.wait(5.0)
-        answer(world, said)
+        answer(world, busy_answer)
     assert len(list_held(world)) == 2

@@ -133,15 +133,15 @@ def test_forecast_is_told_once_in_a_run(
 ) -> None:
     world = start_world(earliest_s, preventive)
     world.wait(5.0)
-    told = [m for m in world.messages if m.kind is MessageKind.LIMIT_FORESEEN]
-    assert [m.severity for m in told] == ([] if severity is None else [severity])
+    messages = [m for m in world.messages if m.kind is MessageKind.LIMIT_FORESEEN]
+    assert [m.severity for m in messages] == ([] if severity is None else [severity])
 
 
 def test_forecast_is_told_again_when_it_becomes_urgent() -> None:
     world = start_world(DAY_S + 100.0, None)
     world.wait(200.0, step=10.0)
-    told = [m for m in world.messages if m.kind is MessageKind.LIMIT_FORESEEN]
-    assert [m.severity for m in told] == [Severity.P3, Severity.P2]
+    messages = [m for m in world.messages if m.kind is MessageKind.LIMIT_FORESEEN]
+    assert [m.severity for m in messages] == [Severity.P3, Severity.P2]
 
 
 def test_forecast_of_a_paused_target_is_not_told() -> None:

@@ -64,7 +64,7 @@ def send_remedy(
     world: RuleWorld, result: RemedyCallResult = RemedyCallResult.DONE
 ) -> None:
     if world.last(SHOP).action is Action.RECREATE:
-        executed(world, result, new_container(world))
+        send_result(world, result, new_container(world))
     else:
         world.complete_remedy(SHOP, result)
 
@@ -75,7 +75,7 @@ def new_container(world: RuleWorld) -> Container:
     return replace(old, id=f"{old.id}+", started_at=world.now.wall)
 
 
-def executed(
+def send_result(
     world: RuleWorld,
     result: RemedyCallResult,
     container: Container | None = None,
@@ -205,7 +205,7 @@ def test_recreated_target_is_verified_in_its_new_container() -> None:
     world = healthy_world()
     until_recreate(world)
     new = new_container(world)
-    executed(world, RemedyCallResult.DONE, new)
+    send_result(world, RemedyCallResult.DONE, new)
     assert world.instance(SHOP).container == new
     world.works(SHOP)
     ended = [t for t in world.transitions if isinstance(t, RemedyEnded)][-1]
@@ -217,7 +217,7 @@ def test_refused_recreate_is_reported_and_a_restart_takes_its_place() -> None:
     world = healthy_world()
     until_recreate(world)
     tries = world.instance(SHOP).lane.tries
-    executed(world, RemedyCallResult.REFUSED)
+    send_result(world, RemedyCallResult.REFUSED)
     ended = [t for t in world.transitions if isinstance(t, RemedyEnded)][-1]
     assert (ended.action, ended.outcome) == (Action.RECREATE, RemedyOutcome.FAILED)
     assert world.instance(SHOP).lane.tries == tries - 1
@@ -230,7 +230,7 @@ def test_refused_recreate_is_reported_and_a_restart_takes_its_place() -> None:
 def test_recreate_that_was_not_sent_is_tried_again() -> None:
     world = healthy_world()
     until_recreate(world)
-    executed(world, RemedyCallResult.NOT_SENT)
+    send_result(world, RemedyCallResult.NOT_SENT)
     fail_for(world, 10.0)
     assert remedies(world).count(Action.RECREATE) == 2
 
@@ -239,7 +239,7 @@ def test_rolled_back_recreate_is_a_failed_try() -> None:
     world = healthy_world()
     until_recreate(world)
     again = replace(world.containers[ID], started_at=world.now.wall)
-    executed(world, RemedyCallResult.FAILED, again)
+    send_result(world, RemedyCallResult.FAILED, again)
     assert world.instance(SHOP).lane.slow_tries == 1
     assert world.instance(SHOP).remedy is None
 
@@ -247,7 +247,7 @@ def test_rolled_back_recreate_is_a_failed_try() -> None:
 # --- another process
 
 
-def interrupted(world: RuleWorld, old: Status, new: Status | None) -> RuleWorld:
+def interrupt_recreate(world: RuleWorld, old: Status, new: Status | None) -> RuleWorld:
     """The successor of a process that was killed in a recreate."""
     until_recreate(world)
     before = world.containers[ID]
@@ -265,7 +265,7 @@ def interrupted(world: RuleWorld, old: Status, new: Status | None) -> RuleWorld:
 
 
 def test_stopped_old_container_is_settled_at_once() -> None:
-    successor = interrupted(healthy_world(), Status.EXITED, Status.CREATED)
+    successor = interrupt_recreate(healthy_world(), Status.EXITED, Status.CREATED)
     decision = successor.last(SHOP)
     assert (decision.action, decision.settles) == (Action.RECREATE, True)
     assert decision.trigger is Trigger.FAILURE
@@ -276,12 +276,12 @@ def test_settlement_does_not_wait_for_the_restart_policy() -> None:
     world = healthy_world()
     world.containers[ID] = replace(world.containers[ID], restart_policy="always")
     world.relist()
-    successor = interrupted(world, Status.EXITED, Status.CREATED)
+    successor = interrupt_recreate(world, Status.EXITED, Status.CREATED)
     assert successor.last(SHOP).action is Action.RECREATE
 
 
 def test_running_old_container_is_settled_after_the_engine_has_had_its_time() -> None:
-    successor = interrupted(healthy_world(), Status.RUNNING, Status.CREATED)
+    successor = interrupt_recreate(healthy_world(), Status.RUNNING, Status.CREATED)
     assert successor.acts() == []
     successor.wait(61.0)
     assert [d.settles for d in successor.decisions if d.action is Action.RECREATE] == [
@@ -290,11 +290,11 @@ def test_running_old_container_is_settled_after_the_engine_has_had_its_time() ->
 
 
 def test_running_new_container_is_verified_and_old_one_removed() -> None:
-    successor = interrupted(healthy_world(), Status.EXITED, Status.RUNNING)
+    successor = interrupt_recreate(healthy_world(), Status.EXITED, Status.RUNNING)
     successor.wait(6.0)
     assert successor.last(SHOP).settles
     new = successor.containers.pop(InstanceId(SHOP, 99))
-    executed(successor, RemedyCallResult.DONE, new, settled=True)
+    send_result(successor, RemedyCallResult.DONE, new, settled=True)
     assert successor.instance(SHOP).set_aside == ""
     successor.works(SHOP)
     ended = [t for t in successor.transitions if isinstance(t, RemedyEnded)][-1]
@@ -302,10 +302,10 @@ def test_running_new_container_is_verified_and_old_one_removed() -> None:
 
 
 def test_settlement_is_no_further_try() -> None:
-    successor = interrupted(healthy_world(), Status.EXITED, Status.CREATED)
+    successor = interrupt_recreate(healthy_world(), Status.EXITED, Status.CREATED)
     before = successor.instance(SHOP).lane.tries
     old = replace(successor.containers[ID], status=Status.RUNNING)
-    executed(successor, RemedyCallResult.FAILED, old, settled=True)
+    send_result(successor, RemedyCallResult.FAILED, old, settled=True)
     assert successor.instance(SHOP).lane.tries == before
     assert successor.instance(SHOP).lane.slow_tries == 1
 
@@ -314,7 +314,7 @@ def test_paused_target_is_settled_all_the_same() -> None:
     world = healthy_world()
     until_recreate(world)
     world.send(PauseRequested(world.now, (SHOP,)))
-    successor = interrupted(world, Status.EXITED, Status.CREATED)
+    successor = interrupt_recreate(world, Status.EXITED, Status.CREATED)
     assert successor.last(SHOP).settles
 
 
@@ -332,7 +332,7 @@ def test_listing_from_before_the_end_of_a_recreate_is_not_believed() -> None:
     world = healthy_world()
     until_recreate(world)
     old = world.containers[ID]
-    executed(world, RemedyCallResult.DONE, new_container(world))
+    send_result(world, RemedyCallResult.DONE, new_container(world))
     aside = replace(old, name=set_aside_name(old.name), status=Status.EXITED)
     world.containers[InstanceId(SHOP, 99)] = aside
     world.relist()
@@ -347,7 +347,7 @@ def test_leftover_without_a_record_is_settled_and_counts_nothing() -> None:
     world = leftover_world()
     assert world.last(SHOP).settles
     del world.containers[InstanceId(SHOP, 99)]
-    executed(world, RemedyCallResult.DONE, settled=True)
+    send_result(world, RemedyCallResult.DONE, settled=True)
     instance = world.instance(SHOP)
     assert (instance.remedy, instance.lane.tries) == (None, 0)
     assert world.state.restarts == ()
@@ -358,7 +358,7 @@ def test_leftover_without_a_record_is_settled_and_counts_nothing() -> None:
 def test_settlement_that_cannot_be_sent_is_repeated_at_intervals() -> None:
     world = leftover_world()
     for _ in range(5):
-        executed(world, RemedyCallResult.NOT_SENT, settled=True)
+        send_result(world, RemedyCallResult.NOT_SENT, settled=True)
         world.wait(5.0)
     assert 2 <= len(world.acts()) <= 4
     assert world.instance(SHOP).lane.tries == 0
@@ -366,7 +366,7 @@ def test_settlement_that_cannot_be_sent_is_repeated_at_intervals() -> None:
 
 def test_refused_settlement_is_held_and_asked_again_after_an_hour() -> None:
     world = leftover_world()
-    executed(world, RemedyCallResult.REFUSED, settled=True)
+    send_result(world, RemedyCallResult.REFUSED, settled=True)
     world.wait(60.0, step=1.0)
     assert world.last(SHOP).guard is Guard.FORBIDDEN
     assert len(world.acts()) == 1
@@ -383,5 +383,5 @@ def test_every_wallet_that_is_known_must_be_kept() -> None:
     target = world.state.targets[SHOP]
     why = text_reason("so")
     decision = Decision(world.now, ID, SHOP, Action.RECREATE, Guard.NONE, why)
-    kept = recreation.wallets_to_keep(decision, instance, target)
-    assert kept == ("/data/w", "/tmp/hot", "/data/cold")
+    paths = recreation.wallets_to_keep(decision, instance, target)
+    assert paths == ("/data/w", "/tmp/hot", "/data/cold")

@@ -175,6 +175,6 @@ def test_people_are_told_of_the_damage_and_of_its_end() -> None:
     world.wait(30.0)
     check(world)
     world.wait(30.0)
-    told = [(m.kind, m.severity) for m in world.messages]
-    assert told[:1] == [(MessageKind.OPENED, Severity.P1)]
-    assert MessageKind.RESOLVED in [kind for kind, _ in told]
+    messages = [(m.kind, m.severity) for m in world.messages]
+    assert messages[:1] == [(MessageKind.OPENED, Severity.P1)]
+    assert MessageKind.RESOLVED in [kind for kind, _ in messages]

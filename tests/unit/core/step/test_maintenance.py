@@ -48,9 +48,9 @@ class TaskWorld:
 
 def test_due_task_begins_and_its_result_is_recorded() -> None:
     world = TaskWorld(PING)
-    (begun,) = world.send(TaskDue(later(60), "ping", AT.wall + 60))
-    assert begun.outcome is None
-    assert world.state.task_progress["ping"].running == begun
+    (run,) = world.send(TaskDue(later(60), "ping", AT.wall + 60))
+    assert run.outcome is None
+    assert world.state.task_progress["ping"].running == run
     assert world.state.task_progress["ping"].taken_wall == AT.wall + 60
     (ended,) = world.send(TaskCompleted(later(90), "ping", DONE))
     assert (ended.outcome, ended.seconds) == (TaskOutcome.DONE, 30.0)
@@ -81,30 +81,30 @@ def test_missed_task_is_recorded_and_not_made_up_for() -> None:
 def test_missed_clean_up_is_made_up_for_once() -> None:
     world = TaskWorld(CLEAN_UP)
     world.send(TaskCompleted(later(1), "clean-up", DONE))
-    (begun,) = world.send(TaskDue(later(900), "clean-up", None, 3, AT.wall + 60))
-    assert begun.outcome is None
-    assert begun.due_wall == AT.wall + 60
+    (run,) = world.send(TaskDue(later(900), "clean-up", None, 3, AT.wall + 60))
+    assert run.outcome is None
+    assert run.due_wall == AT.wall + 60
 
 
 def test_new_clean_up_runs_at_once_and_a_new_task_of_another_kind_waits() -> None:
     world = TaskWorld()
-    (begun,) = world.send(TasksPlanned(later(1), (PING, CLEAN_UP)))
-    assert (begun.task, begun.outcome) == ("clean-up", None)
+    (run,) = world.send(TasksPlanned(later(1), (PING, CLEAN_UP)))
+    assert (run.task, run.outcome) == ("clean-up", None)
     assert world.send(TasksPlanned(later(2), (PING, CLEAN_UP))) == ()
 
 
 def test_run_after_missed_ones_begins_beside_their_record() -> None:
     world = TaskWorld(PING)
     event = TaskDue(later(900), "ping", AT.wall + 900, 1, AT.wall + 60)
-    missed, begun = world.send(event)
+    missed, run = world.send(event)
     assert missed.outcome is TaskOutcome.MISSED
-    assert (begun.outcome, begun.due_wall) == (None, AT.wall + 900)
+    assert (run.outcome, run.due_wall) == (None, AT.wall + 900)
 
 
 def test_requested_run_takes_no_time_of_the_schedule() -> None:
     world = TaskWorld(PING)
-    (begun,) = world.send(TaskRequested(later(5), "ping"))
-    assert begun.is_requested
+    (run,) = world.send(TaskRequested(later(5), "ping"))
+    assert run.is_requested
     assert world.state.task_progress["ping"].taken_wall == AT.wall
     assert world.send(TaskRequested(later(6), "ping")) == ()
     assert world.send(TaskRequested(later(6), "nobody")) == ()
@@ -132,12 +132,12 @@ def test_removed_task_is_forgotten_once_its_run_has_ended() -> None:
 
 def test_run_of_a_dead_process_is_recorded_as_interrupted_once() -> None:
     world = TaskWorld(PING)
-    (begun,) = world.send(TaskDue(AT, "ping", AT.wall))
+    (run,) = world.send(TaskDue(AT, "ping", AT.wall))
     started = Moment(7.0, AT.wall + 300)
     world.state = restore_state(world.state, later(5), started)
     (interrupted,) = world.send(TasksPlanned(started, (PING,)))
     assert interrupted.outcome is TaskOutcome.INTERRUPTED
-    assert interrupted.due_wall == begun.due_wall
+    assert interrupted.due_wall == run.due_wall
     progress = world.state.task_progress["ping"]
     assert (progress.running, progress.last) == (None, interrupted)
     assert progress.taken_wall == AT.wall

@@ -16,7 +16,7 @@ TEXTS = {name: PageTexts(name, read_test_texts(name)) for name in ("en", "ko")}
 
 
 @pytest.fixture(name="measured")
-def _measured() -> tuple[MemoryHistory, Moment]:
+def _make_history() -> tuple[MemoryHistory, Moment]:
     fakes = make_page_world()
     add_memory(fakes)
     history = fakes.world.instance(SERVICE).memory
