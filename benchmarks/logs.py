@@ -97,12 +97,14 @@ def _flood(line_bytes: int, seconds: float) -> _Flood:
             late_s = max(late_s, _metric(host, "sidecar_loop_lag_seconds", ""))
             memory = max(memory, _memory(sidecar))
         cores = (_cpu_s(sidecar) - used_s) / (time.monotonic() - began)
-        sent = wait_for("the writer's count", lambda: _sent(flood), 60.0)
-        wait_for("the last line matches", lambda: _matched(host), FOUND_WITHIN_S, 0.1)
+        sent_bytes = wait_for(
+            "the writer's count", lambda: _read_sent_bytes(flood), 60.0
+        )
+        wait_for("the last line matches", lambda: _has_match(host), FOUND_WITHIN_S, 0.1)
         found_s = time.monotonic() - ended
         left_out = _metric(host, "sidecar_log_skipped_bytes_total", FLOOD)
     return _Flood(
-        sent, memory, quiet_memory, cores, quiet_cores, late_s, found_s, left_out
+        sent_bytes, memory, quiet_memory, cores, quiet_cores, late_s, found_s, left_out
     )
 
 
@@ -154,44 +156,44 @@ def _metrics(host: str) -> str:
 
 def _metric(host: str, name: str, target: str) -> float:
     labels = f'{{target="{target}"}}' if target else ""
-    found = re.search(
+    match = re.search(
         rf"^{name}{re.escape(labels)} (\S+)$", _metrics(host), re.MULTILINE
     )
-    return float(found[1]) if found else 0.0
+    return float(match[1]) if match else 0.0
 
 
-def _matched(host: str) -> bool:
+def _has_match(host: str) -> bool:
     return _metric(host, "sidecar_log_matched_lines_total", FLOOD) > 0
 
 
-def _sent(flood: Container) -> int:
+def _read_sent_bytes(flood: Container) -> int:
     status, output = flood.exec_run(["cat", "/tmp/sent"])
     return int(output) if status == 0 and isinstance(output, bytes) else 0
 
 
 def _rows(line_bytes: int, flood: _Flood) -> Iterator[Row]:
-    of = f"a log of {BYTES_PER_S / 1e6:.0f} MB/s, lines of {line_bytes} bytes"
+    load = f"a log of {BYTES_PER_S / 1e6:.0f} MB/s, lines of {line_bytes} bytes"
     memory, quiet = flood.memory, flood.quiet_memory
     text = f"{memory.rss:.0f} MB (PSS {memory.pss:.0f})"
-    row = at_most(f"memory, {of}", text, memory.rss, OWED_MB, unit=" MB")
+    row = at_most(f"memory, {load}", text, memory.rss, OWED_MB, unit=" MB")
     yield row._replace(beside=f"{quiet.rss:.0f} MB while it is quiet")
     text = f"{flood.cores * 100:.1f} % of a core"
-    row = at_most(f"CPU, {of}", text, flood.cores, OWED_CORE, unit=" core")
+    row = at_most(f"CPU, {load}", text, flood.cores, OWED_CORE, unit=" core")
     yield row._replace(beside=f"{flood.quiet_cores * 100:.1f} % while it is quiet")
     text = f"{flood.late_s * 1e3:.0f} ms"
     yield at_most(
-        f"probes late (worst), {of}", text, flood.late_s, OWED_LATE_S, unit=" s"
+        f"probes late (worst), {load}", text, flood.late_s, OWED_LATE_S, unit=" s"
     )
     text = f"{flood.found_s:.1f} s"
     yield at_most(
-        f"its last line found after, {of}",
+        f"its last line found after, {load}",
         text,
         flood.found_s,
         FOUND_WITHIN_S,
         unit=" s",
     )
     yield Row(
-        f"left out and counted, {of}",
+        f"left out and counted, {load}",
         f"{flood.left_out_bytes / 1e6:.0f} MB",
         f"{flood.sent_bytes / 1e6:.0f} MB were written",
     )

@@ -45,12 +45,12 @@ async def send_by_http(
                 session, _address(read_url, name), stored, bool(place.read_url)
             )
     except TimeoutError as error:
-        said = f"no answer within {deadline_s:.0f} s"
-        raise BackupEdgeError(Reason.of(R.OFFSITE_UNREACHABLE, said=said)) from error
+        problem = f"no answer within {deadline_s:.0f} s"
+        raise BackupEdgeError(Reason.of(R.OFFSITE_UNREACHABLE, said=problem)) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         # Texts of these errors can contain the address.
-        said = type(error).__name__
-        raise BackupEdgeError(Reason.of(R.OFFSITE_UNREACHABLE, said=said)) from error
+        problem = type(error).__name__
+        raise BackupEdgeError(Reason.of(R.OFFSITE_UNREACHABLE, said=problem)) from error
 
 
 def _open_session(place: OffsiteSettings) -> aiohttp.ClientSession:

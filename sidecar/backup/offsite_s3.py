@@ -28,7 +28,7 @@ class _Answer(msgspec.Struct):
     outcome: Literal[
         "equal", "not_compared", "differs", "refused", "unreachable", "no_library"
     ]
-    said: str
+    error_code: str
 
 
 async def send_to_bucket(
@@ -43,11 +43,11 @@ async def send_to_bucket(
         async with asyncio.timeout(deadline_s):
             answer = await _ask_process(_request(place, name) + stored)
     except TimeoutError as error:
-        said = f"no answer within {deadline_s:.0f} s"
-        raise BackupEdgeError(Reason.of(R.OFFSITE_UNREACHABLE, said=said)) from error
+        problem = f"no answer within {deadline_s:.0f} s"
+        raise BackupEdgeError(Reason.of(R.OFFSITE_UNREACHABLE, said=problem)) from error
     except (OSError, msgspec.MsgspecError) as error:
-        said = "the sending process ended without an answer"
-        raise BackupEdgeError(Reason.of(R.OFFSITE_UNREACHABLE, said=said)) from error
+        problem = "the sending process ended without an answer"
+        raise BackupEdgeError(Reason.of(R.OFFSITE_UNREACHABLE, said=problem)) from error
     return _judge(answer)
 
 
@@ -86,17 +86,17 @@ async def _ask_process(request: bytes) -> _Answer:
 
 
 def _judge(answer: _Answer) -> Reason:
-    said = on_one_line(answer.said)[:_LONGEST_WORDS]
+    code = on_one_line(answer.error_code)[:_LONGEST_WORDS]
     match answer.outcome:
         case "equal":
             return NO_REASON
         case "not_compared":
-            return Reason.of(R.OFFSITE_BUCKET_NOT_COMPARED, said=said)
+            return Reason.of(R.OFFSITE_BUCKET_NOT_COMPARED, said=code)
         case "differs":
             raise BackupEdgeError(Reason.of(R.OFFSITE_DIFFERS))
         case "refused":
-            raise BackupEdgeError(Reason.of(R.OFFSITE_BUCKET_REFUSED, said=said))
+            raise BackupEdgeError(Reason.of(R.OFFSITE_BUCKET_REFUSED, said=code))
         case "no_library":
             raise BackupEdgeError(Reason.of(R.OFFSITE_NO_LIBRARY))
         case "unreachable":
-            raise BackupEdgeError(Reason.of(R.OFFSITE_UNREACHABLE, said=said))
+            raise BackupEdgeError(Reason.of(R.OFFSITE_UNREACHABLE, said=code))

@@ -113,13 +113,13 @@ def _build(path: str, record: BackupRecord, data: bytes) -> bytes:
     """
     name = PurePosixPath(path).name
     first_name = f"{PurePosixPath(record.path).name}.restoring"
-    owner, taken = record.owner, record.taken_wall
+    owner, taken_wall = record.owner, record.taken_wall
     note = _NOTE.format(name=name).encode()
     return build_archive(
         [
-            TarFile(first_name, owner, data, taken),
-            TarFile(name, owner, link_to=first_name, modified_wall=taken),
-            TarFile(first_name, owner, note, taken),
+            TarFile(first_name, owner, data, taken_wall),
+            TarFile(name, owner, link_to=first_name, modified_wall=taken_wall),
+            TarFile(first_name, owner, note, taken_wall),
         ]
     )
 

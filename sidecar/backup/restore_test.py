@@ -50,7 +50,7 @@ _PLAIN_REASONS = {
 
 class _Answer(msgspec.Struct):
     outcome: Literal["loaded", "failed", "not_loaded", "replaced", "refused", "silent"]
-    said: str = ""
+    error_text: str = ""
     addresses: int | None = None
 
 
@@ -141,7 +141,7 @@ class RestoreTest:
         """The daemon's configuration and the named files, as far as they are files."""
         paths = dict.fromkeys((*_config_beside(wallet.path), *named))
         paths.pop(wallet.path, None)
-        found = []
+        copies = []
         for path in paths:
             try:
                 copy = await self._files.read_file(container_id, path, _FILE_BYTES)
@@ -150,8 +150,8 @@ class RestoreTest:
             except EngineError:
                 continue  # a folder, a socket, or nothing
             owner = FileOwner(copy.uid, copy.gid, copy.mode)
-            found.append(WalletCopy(path, copy.data, owner))
-        return tuple(found)
+            copies.append(WalletCopy(path, copy.data, owner))
+        return tuple(copies)
 
     async def _remove(self, key: str) -> None:
         try:
@@ -175,25 +175,27 @@ class RestoreTest:
             return _make_open_result(
                 Reason.of(R.RESTORE_TEST_NO_SCRIPT, exit_code=ended.exit_code)
             )
-        said = self._words(answer.said, probe)
+        error_text = self._mask_text(answer.error_text, probe)
         match answer.outcome:
             case "loaded":
                 return _make_loaded_result(answer.addresses)
             case "failed":
-                return _judge_failure(wallet.data, said)
+                return _judge_failure(wallet.data, error_text)
             case "not_loaded" | "replaced":
                 return _make_open_result(_PLAIN_REASONS[answer.outcome])
             case "refused":
-                return _make_open_result(Reason.of(R.RESTORE_TEST_REFUSED, said=said))
+                return _make_open_result(
+                    Reason.of(R.RESTORE_TEST_REFUSED, said=error_text)
+                )
             case "silent":
                 return _make_open_result(
                     Reason.of(R.RESTORE_TEST_SILENT, seconds=patience_s)
                 )
 
-    def _words(self, said: str, probe: ElectronCashProbe) -> str:
+    def _mask_text(self, text: str, probe: ElectronCashProbe) -> str:
         if probe.wallet_password:
-            said = said.replace(probe.wallet_password, "***")
-        return on_one_line(self._mask(said))[:_LONGEST_WORDS]
+            text = text.replace(probe.wallet_password, "***")
+        return on_one_line(self._mask(text))[:_LONGEST_WORDS]
 
 
 def _config_beside(wallet_path: str) -> tuple[str, ...]:
@@ -267,13 +269,13 @@ def _make_loaded_result(addresses: int | None) -> RestoreTestResult:
     return RestoreTestResult(is_loaded=True, reason=reason, addresses=addresses)
 
 
-def _judge_failure(wallet: bytes, said: str) -> RestoreTestResult:
+def _judge_failure(wallet: bytes, error_text: str) -> RestoreTestResult:
     """A wallet that needs a password can be good, if the daemon does not have it."""
     content = read_wallet(wallet)
     is_open = isinstance(content, WalletContent) and (
         content.encryption is Encryption.NONE
     )
-    if is_open and "password" not in said.lower():
-        reason = Reason.of(R.RESTORE_TEST_FAILED, said=said)
+    if is_open and "password" not in error_text.lower():
+        reason = Reason.of(R.RESTORE_TEST_FAILED, said=error_text)
         return RestoreTestResult(is_loaded=False, reason=reason)
-    return _make_open_result(Reason.of(R.RESTORE_TEST_PASSWORD, said=said))
+    return _make_open_result(Reason.of(R.RESTORE_TEST_PASSWORD, said=error_text))

@@ -5,7 +5,7 @@ SIDECAR_RESTORE_TEST has the request as JSON: ``port``, ``path``, ``username``,
 ``password``, ``wallet_path``, ``wallet_password``, ``sha256``, ``patience_s``. The
 answer is a line of JSON: ``outcome`` (``loaded``; ``failed``: the daemon says an error;
 ``not_loaded``; ``replaced``: the file is not the copy; ``refused``; ``silent``),
-``said`` and ``addresses``.
+``error_text`` and ``addresses``.
 """
 
 from __future__ import annotations
@@ -82,24 +82,27 @@ def main() -> None:
     try:
         outcome = wait_and_load(daemon, request)
     except PermissionError as status:
-        outcome = {"outcome": "refused", "said": f"HTTP {status}"}
+        outcome = {"outcome": "refused", "error_text": f"HTTP {status}"}
     except (OSError, http.client.HTTPException) as error:
-        outcome = {"outcome": "silent", "said": type(error).__name__}
+        outcome = {"outcome": "silent", "error_text": type(error).__name__}
     sys.stdout.write(json.dumps(outcome) + "\n")
 
 
 def wait_and_load(daemon: Daemon, request: dict[str, Any]) -> dict[str, Any]:
     """Wait until the daemon answers, load the wallet, count its addresses."""
     if not wait(daemon):
-        return {"outcome": "silent", "said": ""}
+        return {"outcome": "silent", "error_text": ""}
     if not is_copy(request["wallet_path"], request["sha256"]):
-        return {"outcome": "replaced", "said": ""}
+        return {"outcome": "replaced", "error_text": ""}
     error = load(daemon, request["wallet_path"], request["wallet_password"])
     if not is_loaded(daemon, request["wallet_path"]):
-        return {"outcome": "failed" if error else "not_loaded", "said": error[:300]}
+        return {
+            "outcome": "failed" if error else "not_loaded",
+            "error_text": error[:300],
+        }
     return {
         "outcome": "loaded",
-        "said": "",
+        "error_text": "",
         "addresses": count_addresses(daemon, request["wallet_path"]),
     }
 

@@ -4,8 +4,8 @@ The client of S3 takes memory that the watchdog does not have, and it blocks: so
 backup has a process of its own that can be killed. On stdin it reads a line of JSON
 (``endpoint``, ``region``, ``bucket``, ``key``, ``access_key``, ``secret_key``), then
 the bytes of the backup. It prints an answer: ``outcome`` (``equal``, ``not_compared``,
-``differs``, ``refused``, ``unreachable``, ``no_library``) and ``said``: the code of an
-error, never its text, which can quote the request.
+``differs``, ``refused``, ``unreachable``, ``no_library``) and ``error_code``: the
+code of an error or its class, never its text, which can quote the request.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ def main() -> int:
     # The parent process may end before it can kill this one.
     signal.alarm(_LIFETIME_S)
     request = json.loads(sys.stdin.buffer.readline())
-    outcome, said = _send(request, sys.stdin.buffer.read())
-    sys.stdout.write(json.dumps({"outcome": outcome, "said": said}))
+    outcome, error_code = _send(request, sys.stdin.buffer.read())
+    sys.stdout.write(json.dumps({"outcome": outcome, "error_code": error_code}))
     return 0
 
 

@@ -23,7 +23,7 @@ Sources = Callable[[], Iterable[WalletSource]]
 
 def wallet_sources(state: State) -> tuple[WalletSource, ...]:
     """The first replica of each target that has settings of backups."""
-    found: dict[str, WalletSource] = {}
+    sources: dict[str, WalletSource] = {}
     for name, target in state.targets.items():
         if target.backup is None:
             continue
@@ -34,6 +34,6 @@ def wallet_sources(state: State) -> tuple[WalletSource, ...]:
                 instance.container,
                 instance.wallet_damage is not None,
             )
-            if name not in found or found[name].container is None:
-                found[name] = source
-    return tuple(found.values())
+            if name not in sources or sources[name].container is None:
+                sources[name] = source
+    return tuple(sources.values())

@@ -41,16 +41,18 @@ class BackupStore:
 
         A manifest that cannot be read is logged, and does not hide the others.
         """
-        found = (
+        manifests = (
             self._read_manifest(path)
-            for path in sorted(self._of(target).glob(f"*{_MANIFEST}"), reverse=True)
+            for path in sorted(
+                self._target_folder(target).glob(f"*{_MANIFEST}"), reverse=True
+            )
         )
-        known = [record for record in found if record is not None][:MOST_RECORDS]
-        return tuple(sorted(known, key=lambda r: r.taken_wall, reverse=True))
+        records = [record for record in manifests if record is not None][:MOST_RECORDS]
+        return tuple(sorted(records, key=lambda r: r.taken_wall, reverse=True))
 
     def add(self, record: BackupRecord, stored: bytes) -> None:
         """Store a backup. OSError: nothing of it is left."""
-        folder = self._of(record.target)
+        folder = self._target_folder(record.target)
         _make_private(self._folder)
         _make_private(folder)
         data = folder / record.file_name
@@ -79,7 +81,7 @@ class BackupStore:
 
     def read(self, record: BackupRecord) -> bytes:
         """The stored bytes. OSError."""
-        with (self._of(record.target) / record.file_name).open("rb") as file:
+        with (self._target_folder(record.target) / record.file_name).open("rb") as file:
             return file.read(2 * record.size_bytes + 1024 * 1024)
 
     def is_unchanged(self, record: BackupRecord, stored: bytes) -> bool:
@@ -90,30 +92,32 @@ class BackupStore:
         """Remove a backup. OSError."""
         with self._lock:
             self._manifest_path(record).unlink(missing_ok=True)
-            (self._of(record.target) / record.file_name).unlink(missing_ok=True)
-            _sync_folder(self._of(record.target))
+            (self._target_folder(record.target) / record.file_name).unlink(
+                missing_ok=True
+            )
+            _sync_folder(self._target_folder(record.target))
 
     def remove_remains(self, target: str) -> None:
         """Remove what a killed process left: files that belong to no backup. OSError.
 
         Call it while no backup of the target is being stored.
         """
-        folder = self._of(target)
+        folder = self._target_folder(target)
         if not folder.is_dir():
             return
-        known = {path.stem for path in folder.glob(f"*{_MANIFEST}")}
+        backup_ids = {path.stem for path in folder.glob(f"*{_MANIFEST}")}
         for path in folder.iterdir():
             is_data = ".wallet" in path.name and path.suffix != _TEMPORARY
-            is_orphan = is_data and path.name.partition(".wallet")[0] not in known
+            is_orphan = is_data and path.name.partition(".wallet")[0] not in backup_ids
             if path.suffix == _TEMPORARY or is_orphan:
                 path.unlink(missing_ok=True)
                 logger.info("removed {}, the rest of an unfinished backup", path)
 
-    def _of(self, target: str) -> Path:
+    def _target_folder(self, target: str) -> Path:
         return self._folder / target
 
     def _manifest_path(self, record: BackupRecord) -> Path:
-        return self._of(record.target) / f"{record.id}{_MANIFEST}"
+        return self._target_folder(record.target) / f"{record.id}{_MANIFEST}"
 
     def _write_manifest(self, record: BackupRecord) -> None:
         text = msgspec.json.encode(Manifest(backup=record))
@@ -160,12 +164,12 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    with _opened(folder) as descriptor:
+    with _open_folder(folder) as descriptor:
         os.fsync(descriptor)
 
 
 @contextlib.contextmanager
-def _opened(folder: Path) -> Iterator[int]:
+def _open_folder(folder: Path) -> Iterator[int]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield descriptor

@@ -123,11 +123,13 @@ def _carry_out(
     api: Api, target: str, order: str, body: BackupBody | None
 ) -> Answer[BackupList]:
     """Give an order, and wait for its end; the answer is the list of backups then."""
-    begun = api.post(f"{_PATH}/{quote(target, safe='')}/{order}", OrderBegun, body)
+    order_answer = api.post(
+        f"{_PATH}/{quote(target, safe='')}/{order}", OrderBegun, body
+    )
     deadline = time.monotonic() + _LONGEST_S
     while True:
         answer = api.get(_PATH, BackupList)
-        (after,) = _chosen(answer, begun.value.target)
+        (after,) = _chosen(answer, order_answer.value.target)
         if not after.busy:
             return answer
         if time.monotonic() > deadline:
@@ -162,7 +164,7 @@ def _row(target: str, stored: StoredBackup) -> tuple[str, ...]:
 
 
 def _remarks(target: BackupsOfTarget) -> Iterator[str]:
-    """What is to be said about a target beside its backups."""
+    """Lines about a target: no proof, findings and failures of its last results."""
     if target.last_proven_at is None:
         yield f"{target.target}: no backup is proven"
     for result in target.last:

@@ -74,10 +74,10 @@ def _choose(api: Api, target: str, backup_id: str | None) -> StoredBackup:
 def _question(target: str, stored: StoredBackup) -> str:
     proof = stored.proofs[0] if stored.proofs else None
     proven = f"{proof.way} {format_time(proof.at)}" if proof else "never"
-    taken = f"taken {format_time(stored.taken_at)}, {stored.bytes} bytes"
+    time_and_size = f"taken {format_time(stored.taken_at)}, {stored.bytes} bytes"
     return (
         f"Backup {stored.id} of {stored.path}\n"
-        f"  {taken}, proven: {proven}\n"
+        f"  {time_and_size}, proven: {proven}\n"
         f"Put it beside the wallet file in the container of {target}?"
     )
 
@@ -85,8 +85,8 @@ def _question(target: str, stored: StoredBackup) -> str:
 def _describe(restored: RestoredBackup) -> Iterator[str]:
     """Lines that describe the restored file and the next steps."""
     wallet, new = shlex.quote(restored.wallet_path), shlex.quote(restored.path)
-    kept = shlex.quote(f"{restored.wallet_path}.before-restore")
-    rename = shlex.quote(f"mv {wallet} {kept} && mv {new} {wallet}")
+    kept_path = shlex.quote(f"{restored.wallet_path}.before-restore")
+    rename = shlex.quote(f"mv {wallet} {kept_path} && mv {new} {wallet}")
     service = shlex.quote(restored.service or restored.container)
     yield f"restored as {restored.path} in {restored.container}"
     yield (

@@ -123,10 +123,12 @@ def run(api: Api, task: str, wait: bool, as_json: bool) -> int:
 
     Exit status with --wait 0: done, 1: not done, or it found something.
     """
-    begun = api.post(f"/api/v1/maintenance/{quote(task, safe='')}/run", TaskRunAnswer)
+    run_answer = api.post(
+        f"/api/v1/maintenance/{quote(task, safe='')}/run", TaskRunAnswer
+    )
     if not wait:
-        return show_done(begun.document, f"{task}: begun", as_json)
-    answer = _wait_for_result(api, begun.value.run)
+        return show_done(run_answer.document, f"{task}: begun", as_json)
+    answer = _wait_for_result(api, run_answer.value.run)
     result = answer.value
     took = format_duration(result.seconds)
     lines = [f"{task}: {result.outcome} after {took}: {result.reason}"]

@@ -68,13 +68,13 @@ class TaskRunner:
             async with asyncio.timeout(task.timeout_s + _GRACE_S):
                 return await run_task(task, self._tools)
         except TimeoutError:
-            return _failed(Reason.of(R.TASK_TOO_SLOW, wait_s=task.timeout_s))
+            return _make_failure(Reason.of(R.TASK_TOO_SLOW, wait_s=task.timeout_s))
         except (TaskFailed, EngineError, StoreUnavailable) as error:
-            said = self._tools.mask(str(error))
-            return _failed(Reason.of(R.TASK_NOT_DONE, said=said))
+            error_text = self._tools.mask(str(error))
+            return _make_failure(Reason.of(R.TASK_NOT_DONE, said=error_text))
         except Exception as error:  # noqa: BLE001  one task must not end the others
             logger.exception("the task {} failed", task.name)
-            return _failed(Reason.of(R.TASK_NOT_DONE, said=type(error).__name__))
+            return _make_failure(Reason.of(R.TASK_NOT_DONE, said=type(error).__name__))
 
 
 def _find(task: Task) -> RunTask:
@@ -83,7 +83,7 @@ def _find(task: Task) -> RunTask:
     return cast(RunTask, module.run_task)
 
 
-def _failed(summary: Reason) -> TaskResult:
+def _make_failure(summary: Reason) -> TaskResult:
     return TaskResult(TaskOutcome.FAILED, summary)
 
 

@@ -1,4 +1,4 @@
-"""What the kinds of task work with."""
+"""Tools for the kinds of maintenance task."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

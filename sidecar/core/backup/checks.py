@@ -18,7 +18,7 @@ _LEVELS = tuple(Encryption)
 
 
 class CopiedFile(NamedTuple):
-    """What is known of a copied file, besides its content."""
+    """A copied file, without its content."""
 
     path: str
     size_bytes: int

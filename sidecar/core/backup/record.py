@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Encryption(StrEnum):
-    """How much of a wallet file is encrypted by the wallet's password."""
+    """Part of a wallet file that is encrypted by the wallet's password."""
 
     NONE = "none"
     KEYS = "keys"
@@ -25,7 +25,7 @@ class BackupTrigger(StrEnum):
 
 
 class ProofWay(StrEnum):
-    """How a backup was proven, the strongest first."""
+    """Ways to prove a backup, the strongest first."""
 
     LOADED = "loaded"
     """A fresh daemon of the same image, without network, loaded it."""

@@ -28,7 +28,7 @@ _FRAME_BYTES = _MAGIC_BYTES + _POINT_BYTES + _MAC_BYTES
 
 
 class ContentFault(StrEnum):
-    """What is wrong with the content of a wallet file."""
+    """A fault in the content of a wallet file."""
 
     CUT = "cut"
     """It ends in the middle."""

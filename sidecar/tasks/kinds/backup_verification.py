@@ -25,5 +25,5 @@ async def run_task(_: Task, tools: TaskTools) -> TaskResult:
 def _details(results: list[tuple[str, VerifyResult]]) -> Iterator[Reason]:
     for target, result in results:
         if result.reason:
-            said = f"{target} {result.record.id}"
-            yield Reason.of(R.TASK_BACKUP_SAYS, said=said, reason=result.reason)
+            backup_name = f"{target} {result.record.id}"
+            yield Reason.of(R.TASK_BACKUP_SAYS, said=backup_name, reason=result.reason)

@@ -24,7 +24,7 @@ async def run_task(_: Task, tools: TaskTools) -> TaskResult:
     checked = await tools.run_own("config", "check", "--json")
     doctor = await tools.run_own("doctor", "--json")
     faults = tuple(_faults(checked))
-    details = (*faults, *_missing(tools.state()), *_hazards(doctor))
+    details = (*faults, *_missing_targets(tools.state()), *_hazards(doctor))
     details = tuple(detail.map_text(tools.mask) for detail in details)
     outcome = TaskOutcome.FINDINGS if details else TaskOutcome.DONE
     return TaskResult(outcome, Reason.of(R.TASK_CHECKED, count=len(details)), details)
@@ -38,7 +38,7 @@ def _faults(checked: OwnOutput) -> Iterator[Reason]:
     yield from map(text_reason, _document(checked).get("warnings", ()))
 
 
-def _missing(state: State) -> Iterator[Reason]:
+def _missing_targets(state: State) -> Iterator[Reason]:
     """Targets of the settings without a container in the running stack."""
     for instance in state.instances.values():
         if instance.container is None:

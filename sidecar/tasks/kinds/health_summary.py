@@ -16,7 +16,7 @@ async def run_task(_: Task, tools: TaskTools) -> TaskResult:
     instances = tuple(state.instances.values())
     works = sum(instance.state in WORKING_STATES for instance in instances)
     open_count = sum(incident.open for incident in state.incidents.values())
-    details = (*_failing(state), *_problems(state))
+    details = (*_failing_instances(state), *_problems(state))
     outcome = TaskOutcome.FINDINGS if details or open_count else TaskOutcome.DONE
     summary = Reason.of(
         R.TASK_HEALTH, count=works, needed=len(instances), outages=open_count
@@ -24,7 +24,7 @@ async def run_task(_: Task, tools: TaskTools) -> TaskResult:
     return TaskResult(outcome, summary, details)
 
 
-def _failing(state: State) -> Iterator[Reason]:
+def _failing_instances(state: State) -> Iterator[Reason]:
     for instance in state.instances.values():
         if instance.state not in WORKING_STATES:
             yield Reason.of(R.IS_IN_STATE, root=instance.name, state=instance.state)

@@ -36,6 +36,6 @@ async def run_task(task: Task, tools: TaskTools) -> TaskResult:
     summary = Reason.of(R.TASK_ANSWER, status=answer.status)
     if is_success:
         return TaskResult(TaskOutcome.DONE, summary)
-    said = on_one_line(tools.mask(body.decode(errors="replace")))
-    details = (text_reason(said),) if said else ()
+    answer_text = on_one_line(tools.mask(body.decode(errors="replace")))
+    details = (text_reason(answer_text),) if answer_text else ()
     return TaskResult(TaskOutcome.FAILED, summary, details)

@@ -27,9 +27,9 @@ async def run_task(task: Task, tools: TaskTools) -> TaskResult:
         try:
             built_wall = await tools.image_built(instance.container.id)
         except EngineError as error:
-            said = tools.mask(str(error))
+            error_text = tools.mask(str(error))
             unknown.append(
-                Reason.of(R.TASK_IMAGE_UNKNOWN, root=instance.name, said=said)
+                Reason.of(R.TASK_IMAGE_UNKNOWN, root=instance.name, said=error_text)
             )
             continue
         checked += 1

@@ -109,11 +109,15 @@ async def run_test(
     [
         (answer("loaded", addresses=3), True, R.RESTORE_TEST_COUNTED),
         (answer("loaded"), True, R.RESTORE_TEST_LOADED),
-        (answer("failed", said="Cannot read"), False, R.RESTORE_TEST_FAILED),
-        (answer("failed", said="Incorrect password"), None, R.RESTORE_TEST_PASSWORD),
+        (answer("failed", error_text="Cannot read"), False, R.RESTORE_TEST_FAILED),
+        (
+            answer("failed", error_text="Incorrect password"),
+            None,
+            R.RESTORE_TEST_PASSWORD,
+        ),
         (answer("replaced"), None, R.RESTORE_TEST_REPLACED),
         (answer("not_loaded"), None, R.RESTORE_TEST_NO_PASSWORD),
-        (answer("refused", said="HTTP 401"), None, R.RESTORE_TEST_REFUSED),
+        (answer("refused", error_text="HTTP 401"), None, R.RESTORE_TEST_REFUSED),
         (answer("silent"), None, R.RESTORE_TEST_SILENT),
         (answer("surprise"), None, R.RESTORE_TEST_NO_SCRIPT),
         (ExecResult(127, "python3: not found"), None, R.RESTORE_TEST_NO_SCRIPT),
@@ -128,7 +132,7 @@ async def test_answer_of_the_script_is_judged(
 
 
 async def test_encrypted_wallet_that_does_not_load_is_no_damage() -> None:
-    ends = answer("failed", said="Cannot read wallet file")
+    ends = answer("failed", error_text="Cannot read wallet file")
     copy = COPY._replace(data=SEALED_BY_DAEMON)
     assert (await run_test(Throwaways(ends), copy=copy)).is_loaded is None
 
@@ -167,7 +171,9 @@ async def test_daemon_that_hangs_ends_at_the_limit() -> None:
 async def test_daemons_words_are_masked_and_on_one_line() -> None:
     daemon_text = "Cannot read \x1b[31mseed\nwith my secret words"
     target = make_target(wallet_password="my secret words")
-    result = await run_test(Throwaways(answer("failed", said=daemon_text)), target)
+    result = await run_test(
+        Throwaways(answer("failed", error_text=daemon_text)), target
+    )
     assert str(result.reason).endswith("Cannot read *** with ***")
 
 
