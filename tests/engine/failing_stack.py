@@ -19,7 +19,7 @@ import requests
 from typing_extensions import override
 
 from tests.engine.monitoring import wait_for
-from tests.support.engine_server import raw_container, raw_event
+from tests.support.engine_server import frame_output, raw_container, raw_event
 from tests.support.repository import REPOSITORY
 from tests.support.sidecar_host import TOKEN, SidecarHost, own_host
 
@@ -29,9 +29,9 @@ WALLET, GATEWAY, SHOP = "electron-cash", "gateway", "shop"
 WALLET_FILE = "/data/wallets/default_wallet"
 LOCKED, LOOPER, BARRED, BLIND = "locked", "looper", "barred", "blind"
 PARKED, FICKLE, GREEDY, UNCHECKED = "parked", "fickle", "greedy", "unchecked"
-HUNGRY = "hungry"
+HUNGRY, TALKER = "hungry", "talker"
 HTTP_TARGETS = (GATEWAY, SHOP, LOCKED, BARRED, BLIND, PARKED, FICKLE, GREEDY)
-NAMES = (WALLET, LOOPER, UNCHECKED, HUNGRY, *HTTP_TARGETS)
+NAMES = (WALLET, LOOPER, UNCHECKED, HUNGRY, TALKER, *HTTP_TARGETS)
 IDS = {name: f"{number:012x}" for number, name in enumerate(NAMES, start=16)}
 WALLET_PROGRAM = REPOSITORY / "compose" / "demo" / "wallet" / "wallet.py"
 USER, PASSWORD = "bchrpc", "rpc-password-of-the-test"
@@ -234,6 +234,8 @@ class FailingStack:
         # Its container has no health check, until it is repaired.
         targets[UNCHECKED] = {"probe": {"type": "docker"}}
         targets[HUNGRY] = {"probe": {"type": "memory", "every": "100ms"}}
+        log = {"type": "log", "patterns": ["^error:"], "cooldown": "1s"}
+        targets[TALKER] = {"probe": [{"type": "running"}, log]}
         targets[WALLET] = {
             "probe": {
                 "type": "electron_cash",
@@ -278,6 +280,9 @@ class FailingStack:
         engine.say[f"/{IDS[BARRED]}/restart"] = (403, b'{"message": "not allowed"}')
         engine.say[f"/{IDS[BLIND]}/json"] = (500, b'{"message": "cannot read"}')
         self._let_end(self.container(LOOPER))
+        # Only the log of ``talker`` is followed.
+        wait_for("the log is followed", lambda: engine.followers == 1)
+        engine.write_log(frame_output(f"{_now()} error: no answer\n".encode()))
 
     def repair_targets(self) -> None:
         """Repair all targets, as an operator does."""

@@ -25,6 +25,7 @@ from tests.engine.failing_stack import (
     NAMES,
     PARKED,
     SHOP,
+    TALKER,
     WALLET,
     WALLET_FILE,
     FailingStack,
@@ -225,6 +226,8 @@ def check_metrics(bench: AlertBench, folder: Path) -> None:
     """The linter of Prometheus finds nothing in a real scrape."""
     text = bench.stack.host.get("/metrics").text
     assert "sidecar_target_incident{" in text
+    assert f'sidecar_log_matched_lines_total{{target="{TALKER}"}} 1.0\n' in text
+    assert f'sidecar_log_skipped_bytes_total{{target="{TALKER}"}} 0.0\n' in text
     (folder / "prometheus" / "scrape.txt").write_text(text)
     linted = bench.prometheus.run_tool(
         "promtool", "check", "metrics", stdin=Path("/work/scrape.txt")
