@@ -175,6 +175,7 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.START_REFUSED: Audience.OPERATORS,
         R.OUT_OF_MEMORY: Audience.EVERYBODY,
         R.KILLED_AT_LIMIT: Audience.EVERYBODY,
+        R.KILLED_AFTER_GROWTH: Audience.EVERYBODY,
         R.KILLED_WITHOUT_LIMIT: Audience.EVERYBODY,
         R.EXPLAINED_BY: Audience.EVERYBODY,
         R.MEMORY_KILLED: Audience.EVERYBODY,

@@ -158,6 +158,7 @@ class ReasonCode(StrEnum):
     START_REFUSED = auto()
     OUT_OF_MEMORY = auto()
     KILLED_AT_LIMIT = auto()
+    KILLED_AFTER_GROWTH = auto()
     KILLED_WITHOUT_LIMIT = auto()
     EXPLAINED_BY = auto()
     MEMORY_KILLED = auto()

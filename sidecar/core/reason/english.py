@@ -159,6 +159,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.START_REFUSED: "the engine could not start it: {said}",
         R.OUT_OF_MEMORY: "the container exited by itself: {because}",
         R.KILLED_AT_LIMIT: "the kernel killed it for lack of memory; its memory limit is {limit_mib} MiB",
+        R.KILLED_AFTER_GROWTH: "the kernel killed it for lack of memory; its memory limit is {limit_mib} MiB, its memory grew by {mib_per_hour:.1f} MiB an hour, and a new run that grows alike reaches the limit within {wait_s:wait}",
         R.KILLED_WITHOUT_LIMIT: "the kernel killed it for lack of memory; it has no memory limit of its own",
         R.EXPLAINED_BY: "{reason}; {because}",
         R.MEMORY_KILLED: "{reason}; of a process in its container: {because}",

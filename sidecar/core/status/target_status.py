@@ -160,7 +160,8 @@ def describe_exit(instance: Instance) -> Reason:
     if container.error:
         return Reason.of(R.START_REFUSED, said=container.error)
     if container.oom_killed:
-        return Reason.of(R.OUT_OF_MEMORY, because=describe_memory_kill(container))
+        killed = describe_memory_kill(instance, container.run)
+        return Reason.of(R.OUT_OF_MEMORY, because=killed)
     return Reason.of(R.EXITED, exit_code=container.exit_code)
 
 
