@@ -66,6 +66,10 @@ class Backups:
         """Read the stored backups again, and prove them as far as possible."""
         return await self._service().verify(target) if self._is_needed() else ()
 
+    async def remove_surplus(self) -> int:
+        """Remove the backups beyond ``keep`` of every target; the number removed."""
+        return await self._service().remove_surplus() if self._is_needed() else 0
+
     async def restore(self, target: str, backup_id: str) -> RestoredFile:
         """Put a stored backup beside its wallet file. BackupEdgeError."""
         return await self._parts().restorer.restore(target, backup_id)

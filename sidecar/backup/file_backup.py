@@ -153,7 +153,7 @@ def _judge_and_store(
     unproven = _make_record(order, content, owner, copy.data, stored, at_wall)
     record = unproven.with_proof(proof)
     tools.store.add(record, stored)
-    _rotate(tools.store, order)
+    remove_surplus(tools.store, order.target.name, order.settings.keep)
     return StoredCopy(replace(result, record=record, is_new=True), copy.data)
 
 
@@ -201,14 +201,17 @@ def _make_record(
     )
 
 
-def _rotate(store: BackupStore, order: BackupOrder) -> None:
-    records = store.records(order.target.name)
-    of_path = [record for record in records if record.path == order.path]
-    for record in find_removable(of_path, order.settings.keep):
+def remove_surplus(store: BackupStore, target: str, keep: int) -> int:
+    """Remove the backups of a target beyond ``keep``; the number removed."""
+    removed = 0
+    for record in find_removable(store.records(target), keep):
         try:
             store.remove(record)
         except OSError as error:
             logger.warning("backup {} cannot be removed: {}", record.id, error)
+        else:
+            removed += 1
+    return removed
 
 
 async def prove_and_send(

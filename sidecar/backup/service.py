@@ -14,6 +14,7 @@ from sidecar.backup.file_backup import (
     fail_files,
     find_damaged_file,
     prove_and_send,
+    remove_surplus,
     store_copy,
 )
 from sidecar.backup.orders import TargetOrders, carry_out
@@ -186,6 +187,17 @@ class BackupService:
                 )
             )
         return tuple(overviews)
+
+    async def remove_surplus(self) -> int:
+        """Remove the backups beyond ``keep`` of every target; the number removed."""
+        removed, store = 0, self._tools.store
+        for source in tuple(self._sources()):
+            name, backup = source.target.name, source.target.backup
+            if backup is not None:
+                async with self._lock(name):
+                    remove = partial(remove_surplus, store, name, backup.keep)
+                    removed += await asyncio.to_thread(remove)
+        return removed
 
     def last_proven(self) -> Mapping[str, float]:
         """When the last proof of each target's backups was (wall); 0.0: never."""

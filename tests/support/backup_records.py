@@ -81,6 +81,7 @@ class FakeBackups:
     results: tuple[BackupResult, ...] = ()
     verified: tuple[VerifyResult, ...] = ()
     proven_walls: dict[str, float] = field(default_factory=dict)
+    surplus: int = 0
 
     async def overview(self) -> tuple[TargetBackups, ...]:
         return self.targets
@@ -94,6 +95,10 @@ class FakeBackups:
     async def verify(self, target: str) -> tuple[VerifyResult, ...]:
         self.orders.append((target, None))
         return self.verified
+
+    async def remove_surplus(self) -> int:
+        removed, self.surplus = self.surplus, 0
+        return removed
 
     async def restore(self, target: str, backup_id: str) -> RestoredFile:
         self.restores.append((target, backup_id))

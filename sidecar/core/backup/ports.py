@@ -45,6 +45,9 @@ class WalletBackups(Protocol):
     async def verify(self, target: str) -> tuple[VerifyResult, ...]:
         """Read the stored backups again, and prove them as far as possible."""
 
+    async def remove_surplus(self) -> int:
+        """Remove the backups beyond ``keep`` of every target; the number removed."""
+
     async def restore(self, target: str, backup_id: str) -> RestoredFile:
         """Put a stored backup beside the wallet, never over it. BackupEdgeError."""
 

@@ -63,6 +63,20 @@ async def test_unchanged_wallet_proves_its_backup_again(bench: BackupBench) -> N
     assert record.last_proof.at_wall == first.taken_wall + 60.0
 
 
+async def test_surplus_backups_are_removed_after_keep_was_lowered(
+    bench: BackupBench,
+) -> None:
+    bench.configure(keep=10)
+    for receiving in (30, 31, 32, 33):
+        bench.put(plain_wallet(receiving=receiving))
+        await bench.run()
+    newest = (await bench.records())[0]
+    bench.configure(keep=1)
+    assert await bench.service.remove_surplus() == 3
+    assert await bench.records() == (newest,)
+    assert await bench.service.remove_surplus() == 0
+
+
 async def test_unchanged_wallet_with_damaged_backup_is_stored_again(
     bench: BackupBench,
 ) -> None:

@@ -224,10 +224,15 @@ async def test_request_is_sent_once_and_judged_by_its_status() -> None:
 async def test_clean_up_says_what_it_removed() -> None:
     bench = Bench()
     bench.removed = {"journal": 120, "evidence": 3, "outbox": 0}
+    bench.backups.surplus = 2
     result = await bench.run(CLEAN_UP)
     assert result.outcome is TaskOutcome.DONE
     assert result.summary.get("count") == 123
-    assert details(result) == ["removed from journal: 120", "removed from evidence: 3"]
+    assert details(result) == [
+        "removed from journal: 120",
+        "removed from evidence: 3",
+        "removed from backups: 2",
+    ]
     bench.removed = StoreUnavailable("the disk is full")
     result = await bench.run(CLEAN_UP)
     assert result.outcome is TaskOutcome.FAILED
