@@ -139,14 +139,14 @@ async def test_backup_is_restored_beside_the_wallet_with_its_owner_and_addresses
 
     # Into a fresh daemon, which has another wallet.
     fresh = start_wallet(bench.stack, service="fresh", shape="pid1")
-    old = fresh.run("sha256sum", DEFAULT_WALLET)
+    old = await bench.copy(fresh, DEFAULT_WALLET)
     record = make_record(DEFAULT_WALLET, copy.data, copy.owner)
     now = time.time()
     into = await bench.engine.inspect(fresh.id)
     restored = await restore_beside(bench.engine, into, record, copy.data, now)
 
     assert restored.path.startswith(f"{DEFAULT_WALLET}.restored-")
-    assert fresh.run("sha256sum", DEFAULT_WALLET) == old
+    assert await bench.copy(fresh, DEFAULT_WALLET) == old
     owner = fresh.run("stat", "-c", "%u %g %a", restored.path)
     assert owner.split() == ["1000", "1000", "600"]
     assert "no wallet" in fresh.run("cat", f"{DEFAULT_WALLET}.restoring")

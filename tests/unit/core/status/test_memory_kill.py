@@ -39,9 +39,9 @@ def test_kill_after_steady_growth_says_when_a_new_run_reaches_the_limit(
     instance, container = killed_instance(replace(GROWTH, silence=silence))
     reason = str(describe_memory_kill(instance, container.run))
     assert reason == (
-        "the kernel killed it for lack of memory; its memory limit is 96 MiB, its memory "
-        "grew by 12.0 MiB an hour, and a new run that grows alike reaches the limit "
-        "within 8.0 h"
+        "the kernel killed it for lack of memory; its memory limit is 96 MiB, its "
+        "memory grew by 12.0 MiB an hour, and a new run that grows alike reaches the "
+        "limit within 8.0 h"
     )
 
 
