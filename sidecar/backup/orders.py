@@ -1,9 +1,13 @@
-"""Orders of operators that are carried out in the background, one for each target."""
+"""Orders of backups: what to copy, and those of operators under way."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 
 from loguru import logger
+
+from sidecar.backup.file_backup import BackupOrder
+from sidecar.backup.source import WalletSource
+from sidecar.core.backup.record import BackupTrigger
 
 Work = Callable[[], Coroutine[object, object, object]]
 
@@ -41,3 +45,16 @@ async def carry_out(target: str, work: Work) -> None:
         await work()
     except Exception:  # noqa: BLE001 - one target must not end the others
         logger.bind(target=target).exception("backups of {} failed", target)
+
+
+def make_orders(
+    source: WalletSource, trigger: BackupTrigger, *, accept: bool = False
+) -> tuple[BackupOrder, ...]:
+    """The order of each wallet file of a source; none without a container."""
+    backup, container = source.target.backup, source.container
+    if backup is None or container is None:
+        return ()
+    return tuple(
+        BackupOrder(source.target, backup, container, path, trigger, accept)
+        for path in backup.path
+    )

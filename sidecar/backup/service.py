@@ -17,7 +17,7 @@ from sidecar.backup.file_backup import (
     remove_surplus,
     store_copy,
 )
-from sidecar.backup.orders import TargetOrders, carry_out
+from sidecar.backup.orders import TargetOrders, carry_out, make_orders
 from sidecar.backup.result_log import is_same, log_result
 from sidecar.backup.source import Sources, WalletSource
 from sidecar.backup.verification import verify_record
@@ -73,7 +73,7 @@ class BackupService:
         copied: list[StoredCopy] = []
         try:
             async with asyncio.timeout(self._before_restart_s):
-                orders = self._orders(source, BackupTrigger.RESTART)
+                orders = make_orders(source, BackupTrigger.RESTART)
                 await self._copy_files(copied, orders)
         except TimeoutError:
             reason = Reason.of(R.BACKUP_TOO_SLOW, seconds=self._before_restart_s)
@@ -125,7 +125,7 @@ class BackupService:
         trigger: BackupTrigger,
         copies: tuple[StoredCopy, ...],
     ) -> tuple[BackupResult, ...]:
-        pairs = zip(self._orders(source, trigger), copies, strict=True)
+        pairs = zip(make_orders(source, trigger), copies, strict=True)
         results = tuple([await prove_and_send(self._tools, o, c) for o, c in pairs])
         self._note_results(source.target.name, results)
         return results
@@ -250,7 +250,7 @@ class BackupService:
     ) -> tuple[StoredCopy, ...]:
         """Copy, judge and store each file, and tell the loop what was judged."""
         copied: list[StoredCopy] = []
-        await self._copy_files(copied, self._orders(source, trigger, accept=accept))
+        await self._copy_files(copied, make_orders(source, trigger, accept=accept))
         self._tell_results(source, tuple(copied))
         return tuple(copied)
 
@@ -272,17 +272,6 @@ class BackupService:
             at = self._tools.clock.now()
             checked = WalletFilesChecked(at, source.instance_id, damage or NO_REASON)
             self._post(checked)
-
-    def _orders(
-        self, source: WalletSource, trigger: BackupTrigger, *, accept: bool = False
-    ) -> tuple[BackupOrder, ...]:
-        backup, container = source.target.backup, source.container
-        if backup is None or container is None:
-            return ()
-        return tuple(
-            BackupOrder(source.target, backup, container, path, trigger, accept)
-            for path in backup.path
-        )
 
     def _note_results(self, name: str, results: tuple[BackupResult, ...]) -> None:
         earlier = {result.path: result for result in self._last.get(name, ())}
