@@ -11,7 +11,7 @@ from sidecar.core.model.log_mark import LogFacts, LogLine, LogMark, LogMatches
 from sidecar.core.model.probe_settings import LogProbe
 from sidecar.core.ports.engine import Engine, EngineError
 from sidecar.core.ports.loop import Clock
-from sidecar.probes.line_judge import LineJudge
+from sidecar.probes.line_judge import JudgingProgress, LineJudge
 
 STORE_EVERY_S = 30.0
 """Interval at which a position is stored while nothing matches."""
@@ -179,7 +179,7 @@ class LogWatch:
         if now.skipped_s > before.skipped_s:
             self._note_skip(skipped_bytes, now.skipped_s - before.skipped_s, container)
         matched = now.matched - before.matched
-        return LogFacts(self._mark_to_store(), matched, skipped_bytes)
+        return LogFacts(self._mark_to_store(now), matched, skipped_bytes)
 
     def _note_skip(
         self, size_bytes: int, lasted_s: float, container: Container
@@ -197,8 +197,8 @@ class LogWatch:
                 part.lasted_s,
             )
 
-    def _mark_to_store(self) -> LogMark | None:
-        now, stored = self._lines.progress, self._stored
+    def _mark_to_store(self, now: JudgingProgress) -> LogMark | None:
+        stored = self._stored
         mono = self._clock.now().mono
         is_due = mono - self._stored_mono >= STORE_EVERY_S
         if now.matches == stored.matches and (

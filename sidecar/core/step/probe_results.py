@@ -7,7 +7,12 @@ from sidecar.core.model.event import ProbeCompleted
 from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.state import State
-from sidecar.core.model.update import Update, no_update, replace_instances
+from sidecar.core.model.update import (
+    Update,
+    no_update,
+    replace_instances,
+    update_instance,
+)
 from sidecar.core.recovery import address_loss, balance_check, wallet_load
 from sidecar.core.recovery.limit_restart import note_near_limit
 from sidecar.core.recovery.restart_wish import note_restart_wish
@@ -21,14 +26,20 @@ from sidecar.core.status.streaks import add_result
 
 
 def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
-    """Work in a probe's result; not one of an ended run, or during a remedy."""
+    """Work in a probe's result; not one of an ended run, or during a remedy.
+
+    Of such a result only the mark of the log is kept: its lines are judged and counted.
+    """
     instance = state.instances.get(event.instance)
     if instance is None or instance.container is None:
         return no_update(state)
+    marked = _keep_log_mark(instance, event.outcome)
     if instance.container.run != event.run or is_acting(instance):
-        return no_update(state)
+        if marked is instance:
+            return no_update(state)
+        return update_instance(state, marked)
+    instance, health_result = marked, replace(event.outcome, log=None)
     target = state.target_of(instance)
-    instance, health_result = _take_log_mark(instance, event.outcome)
     instance = own_network.record_loss(instance, health_result, event.began_mono)
     result = own_network.excuse_result(state, instance, health_result, event.at)
     instance, judged = expected_wallets.judge_wallets(instance, target, result)
@@ -59,14 +70,13 @@ def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
     return address_loss.open_incident(update, updated, loss, event.at)
 
 
-def _take_log_mark(
-    instance: Instance, outcome: ProbeResult
-) -> tuple[Instance, ProbeResult]:
-    """Keep how far the log was judged; the result goes on without it."""
-    if outcome.log is None:
-        return instance, outcome
-    mark = outcome.log.mark or instance.log
-    return replace(instance, log=mark), replace(outcome, log=None)
+def _keep_log_mark(instance: Instance, outcome: ProbeResult) -> Instance:
+    """Keep how far the log of its container was judged."""
+    mark = None if outcome.log is None else outcome.log.mark
+    container = instance.container
+    if mark is None or container is None or mark.container_id != container.id:
+        return instance
+    return replace(instance, log=mark)
 
 
 def is_acting(instance: Instance) -> bool:
