@@ -25,6 +25,7 @@ WATCHED_S = 3.0
 """Time that the new container must run before the old one is removed."""
 LOOK_EVERY_S = 0.5
 
+_ENDED = frozenset({Status.EXITED, Status.RESTARTING, Status.DEAD})
 _LEAVES = Reason.of(R.SIDECAR_LEAVES)
 
 
@@ -145,20 +146,24 @@ async def _watch(
     running: Container | None = None
     while True:
         fresh = await _inspect(job, new.id)
-        if fresh is not None and _has_ended(fresh):
-            return None, Reason.of(R.NEW_ENDED, exit_code=fresh.exit_code)
+        if fresh is not None and fresh.status is not Status.RUNNING:
+            return None, _why_not_running(fresh)
         running = fresh or running
         if job.clock.now().mono >= until or job.leaving.is_set():
             break
         await job.pause(LOOK_EVERY_S)
     if running is None:
         return None, Reason.of(R.NEW_NOT_STARTED, said="")
+    if running.restart_count > 0:
+        # A running container has no exit code: the engine reports 0.
+        return None, Reason.of(R.NEW_ENDED_AND_RUNS)
     return running, None
 
 
-def _has_ended(new: Container) -> bool:
-    """Has it ended, or did the engine start it again between two looks?"""
-    return new.status is not Status.RUNNING or new.restart_count > 0
+def _why_not_running(new: Container) -> Reason:
+    if new.status in _ENDED:
+        return Reason.of(R.NEW_ENDED, exit_code=new.exit_code)
+    return Reason.of(R.NEW_NOT_RUNNING, status=new.status)
 
 
 async def _inspect(job: RemedyContext, container_id: str) -> Container | None:

@@ -235,6 +235,8 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.OLD_DID_NOT_STOP: Audience.EVERYBODY,
         R.NEW_NOT_STARTED: Audience.OPERATORS,
         R.NEW_ENDED: Audience.EVERYBODY,
+        R.NEW_ENDED_AND_RUNS: Audience.EVERYBODY,
+        R.NEW_NOT_RUNNING: Audience.EVERYBODY,
         R.UNDONE: Audience.EVERYBODY,
         R.NOT_UNDONE: Audience.OPERATORS,
         R.LEFT_HALF_DONE: Audience.EVERYBODY,

@@ -218,6 +218,8 @@ class ReasonCode(StrEnum):
     OLD_DID_NOT_STOP = auto()
     NEW_NOT_STARTED = auto()
     NEW_ENDED = auto()
+    NEW_ENDED_AND_RUNS = auto()
+    NEW_NOT_RUNNING = auto()
     UNDONE = auto()
     NOT_UNDONE = auto()
     LEFT_HALF_DONE = auto()

@@ -219,6 +219,8 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.OLD_DID_NOT_STOP: "the old container did not stop",
         R.NEW_NOT_STARTED: "the new container was not started: {said}",
         R.NEW_ENDED: "the new container ended at once, with exit code {exit_code}",
+        R.NEW_ENDED_AND_RUNS: "the new container ended at once, and the engine started it again",
+        R.NEW_NOT_RUNNING: "the new container does not run: its status is {status}",
         R.UNDONE: "{reason}; the old container has its place back",
         R.NOT_UNDONE: "{reason}; the old container could not be put back completely: {said}",
         R.LEFT_HALF_DONE: "a recreate was interrupted before the new container ran",

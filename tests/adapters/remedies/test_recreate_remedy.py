@@ -178,7 +178,12 @@ def test_settlement_waits_while_the_new_container_is_unknown() -> None:
 
 
 class Loops(FakeEngine):
-    """A new container that ends, and is started by the engine, between two looks."""
+    """A new container that ends, and is started by the engine, between two looks.
+
+    While a container runs, the engine reports exit code 0, whatever the last one was.
+    """
+
+    next_end_s: float | None = None
 
     @override
     def _run(self, container_id: str) -> None:
@@ -186,16 +191,43 @@ class Loops(FakeEngine):
         if container_id == NEW and self.held[NEW].restart_count == 0:
             loop = asyncio.get_running_loop()
             loop.call_later(0.6, self._loop)
+            if self.next_end_s is not None:
+                loop.call_later(self.next_end_s, self.crash, NEW, 3)
 
     def _loop(self) -> None:
-        self.change(NEW, restart_count=1, started_at=EPOCH + 99.0, exit_code=3)
+        self.change(NEW, restart_count=1, started_at=EPOCH + 99.0, exit_code=0)
 
 
-def test_new_container_that_the_engine_had_to_start_again_is_rolled_back() -> None:
-    bench = Bench(Loops)
+class LoopsOn(Loops):
+    """A new container that is seen after its second end."""
+
+    next_end_s = 1.2
+
+
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        (Loops, "ended at once, and the engine started it again;"),
+        (LoopsOn, "ended at once, with exit code 3;"),
+    ],
+)
+def test_new_container_that_the_engine_had_to_start_again_is_rolled_back(
+    engine: type[Loops], said: str
+) -> None:
+    bench = Bench(engine)
     bench.target = replace(TARGET, probes=())
     event = recreate(bench)
     assert event.result is RemedyCallResult.FAILED
+    assert said in str(event.reason)
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+
+
+def test_new_container_that_never_ran_has_no_exit_code() -> None:
+    bench = make_bench()
+    bench.engine.trouble("start", EngineTimeout("silent"))
+    event = recreate(bench)
+    assert event.result is RemedyCallResult.FAILED
+    assert "does not run: its status is created;" in str(event.reason)
     assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
 
 
