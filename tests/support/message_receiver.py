@@ -1,14 +1,13 @@
 """A receiver of messages that containers of a stack reach."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from typing_extensions import override
 
 from tests.engine.harness import Json, Stack
+from tests.support.stack_server import run_stack_server
 
 
 class MessageReceiver(ThreadingHTTPServer):
@@ -43,17 +42,6 @@ class _MessageHandler(BaseHTTPRequestHandler):
         """Write no access log."""
 
 
-@contextmanager
-def run_message_receiver(stack: Stack) -> Iterator[MessageReceiver]:
+def run_message_receiver(stack: Stack) -> AbstractContextManager[MessageReceiver]:
     """Run a receiver on this host's address in the stack's network."""
-    network = stack.client.networks.get(stack.network.name)
-    (ours,) = network.attrs["IPAM"]["Config"]
-    server = MessageReceiver(ours["Gateway"])
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join(timeout=5.0)
-        server.server_close()
+    return run_stack_server(stack, MessageReceiver)

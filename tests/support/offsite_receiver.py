@@ -1,13 +1,12 @@
 """A place for backups that containers of a stack reach."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from typing_extensions import override
 
 from tests.engine.harness import Stack
+from tests.support.stack_server import run_stack_server
 
 
 class OffsiteReceiver(ThreadingHTTPServer):
@@ -49,17 +48,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Write no access log."""
 
 
-@contextmanager
-def run_offsite_receiver(stack: Stack) -> Iterator[OffsiteReceiver]:
+def run_offsite_receiver(stack: Stack) -> AbstractContextManager[OffsiteReceiver]:
     """Run a place on this host's address in the stack's network."""
-    network = stack.client.networks.get(stack.network.name)
-    (ours,) = network.attrs["IPAM"]["Config"]
-    server = OffsiteReceiver(ours["Gateway"])
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join(timeout=5.0)
-        server.server_close()
+    return run_stack_server(stack, OffsiteReceiver)
