@@ -17,40 +17,33 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 # requirements-s3.lock has what buckets of S3 need, too.
 ARG REQUIREMENTS=requirements.lock
 COPY ${REQUIREMENTS} ./
-# Byte code that trusts its source: nothing is written or compared at run time, on a read-only root too.
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/build/bin/pip --python /opt/sidecar/bin/python install \
-      --quiet --no-compile --require-hashes -r "${REQUIREMENTS}" && \
-    find /opt/sidecar/lib -type d -name tests -prune -exec rm -r {} + && \
-    python3 -m compileall -q --invalidation-mode unchecked-hash /opt/sidecar/lib
+      --quiet --no-compile --require-hashes -r "${REQUIREMENTS}"
+
+
+FROM dependencies AS runtime
+COPY image/collect_runtime.py image/
+RUN python3 image/collect_runtime.py /opt/sidecar /runtime
 
 
 FROM dependencies AS package
 COPY pyproject.toml README.md LICENSE ./
 COPY sidecar sidecar
+# Byte code that trusts its source: nothing is written or compared at run time, on a read-only root too.
 RUN /opt/build/bin/pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir /tmp/wheel . && \
     /opt/build/bin/pip --python /opt/sidecar/bin/python install \
       --quiet --no-compile --no-deps --no-index --prefix /opt/package /tmp/wheel/*.whl && \
-    python3 -m compileall -q --invalidation-mode unchecked-hash /opt/package/lib
+    python3 -m compileall -q -s /opt/package -p /opt/sidecar --invalidation-mode unchecked-hash /opt/package/lib
 
 
-FROM ${BASE_IMAGE}
-LABEL org.opencontainers.image.title="sidecar" \
-      org.opencontainers.image.description="A container health watchdog for docker-compose stacks around an Electron Cash wallet daemon" \
-      org.opencontainers.image.licenses="MIT"
-RUN groupadd --gid 10001 sidecar && \
-    useradd --uid 10001 --gid 10001 --no-log-init --no-create-home --home-dir /var/lib/sidecar \
-      --shell /usr/sbin/nologin sidecar && \
-    install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/sidecar
-ENV PATH=/opt/sidecar/bin:$PATH \
-    PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1
-COPY --from=dependencies /opt/sidecar /opt/sidecar
+FROM scratch
+COPY --from=runtime /runtime /
 COPY --from=package /opt/package /opt/sidecar
 COPY healthcheck.py /opt/sidecar/healthcheck.py
-# Slim Python images hold no byte code of the standard library; the part in use is compiled here, not at every start.
-RUN PYTHONDONTWRITEBYTECODE='' sidecar version && \
-    PYTHONDONTWRITEBYTECODE='' python3 -c 'import sidecar.app, sidecar.web.page.document, jinja2'
+ENV PATH=/opt/sidecar/bin:/usr/local/bin:/usr/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
 USER 10001:10001
 WORKDIR /var/lib/sidecar
 VOLUME /var/lib/sidecar
@@ -60,3 +53,18 @@ HEALTHCHECK --interval=15s --timeout=6s --start-period=30s --start-interval=1s -
   CMD ["python3", "-IS", "/opt/sidecar/healthcheck.py"]
 ENTRYPOINT ["sidecar"]
 CMD ["run"]
+# What the image was made of; scripts/release gives the arguments.
+ARG BASE_IMAGE
+ARG VERSION=0.1.0
+ARG REVISION=
+ARG CREATED=
+ARG SOURCE=
+LABEL org.opencontainers.image.title="sidecar" \
+      org.opencontainers.image.description="A container health watchdog for docker-compose stacks around an Electron Cash wallet daemon" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.documentation="${SOURCE}"

@@ -1,5 +1,9 @@
-"""This sidecar's location as messages name it, and its commands there."""
+"""This sidecar's location as messages name it, and its commands there.
 
+Sidecar's image has no shell and no tools but Python.
+"""
+
+import json
 import shlex
 from typing import NamedTuple
 
@@ -30,16 +34,22 @@ class Installation(NamedTuple):
         """The command that reloads a changed configuration file."""
         if self.takes_orders:
             return f"{self.command} reload"
-        inside = f"docker exec {self.container} " if self.container else ""
-        return f"{inside}kill -HUP 1" if inside else "pkill -HUP -x sidecar"
+        if not self.container:
+            return "pkill -HUP -x sidecar"
+        return self._python("import os, signal; os.kill(1, signal.SIGHUP)")
 
     @property
     def disk_space(self) -> str:
         """The command that shows the space on the disk of the state directory."""
         if not self.state_dir:
             return "df -h"
-        command = f"df -h {shlex.quote(self.state_dir)}"
-        return f"docker exec {self.container} {command}" if self.container else command
+        if not self.container:
+            return f"df -h {shlex.quote(self.state_dir)}"
+        folder = json.dumps(self.state_dir)
+        return self._python(f"import shutil; print(shutil.disk_usage({folder}))")
+
+    def _python(self, code: str) -> str:
+        return f"docker exec {self.container} python3 -c {shlex.quote(code)}"
 
     def up(self, compose: str) -> str:
         """The command that creates Sidecar again after a change of its environment."""

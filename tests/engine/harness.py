@@ -73,6 +73,8 @@ NOTHING: Mapping[str, object] = MappingProxyType({})
 QUICK_HANG_AFTER = "5s"
 QUICK_SETTLE = "5s"
 
+READ_FILE = "import sys; sys.stdout.write(open(sys.argv[1]).read())"
+
 ACTIONS = frozenset(
     {"kill", "die", "stop", "start", "restart", "pause", "unpause", "oom", "destroy"}
 )
@@ -396,7 +398,15 @@ class WebhookBox(Box):
 
 @dataclass(frozen=True)
 class SidecarBox(Box):
-    """The sidecar itself."""
+    """The sidecar itself. Its image has Python, and neither shell nor tools."""
+
+    def run_python(self, code: str, *arguments: str) -> str:
+        """Output of Python code inside the container, which must end well."""
+        return self.run("python3", "-IS", "-c", code, *arguments)
+
+    def read_file(self, path: str) -> str:
+        """Text of a file in the container."""
+        return self.run_python(READ_FILE, path)
 
     def status_view(self) -> Json:
         """GET /api/v1/status."""

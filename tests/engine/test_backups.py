@@ -27,6 +27,13 @@ from tests.engine.harness import (
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 FOLDER = f"/var/lib/sidecar/backups/{WALLET}"
+DAMAGED = [("wallet_damaged", "P1")]
+LIST_MODES = """
+import pathlib, sys
+for path in pathlib.Path(sys.argv[1]).rglob("*"):
+    if path.is_file():
+        print(oct(path.stat().st_mode & 0o777))
+"""
 ONCE_A_YEAR = "0 0 1 1 *"
 EVERY_FEW_SECONDS = "*/3 * * * * *"
 ELECTRUM_WALLET = "/data/regtest/wallets/default_wallet"
@@ -117,7 +124,7 @@ def test_backup_before_restart_and_damages_that_hold_restarts(stack: Stack) -> N
     find_each_damage(stack, daemon, whole)
     find_damage_before_restart(stack, daemon, whole)
     newest = stored_backups(watcher)[0]["id"]
-    backup_data = watcher.run("cat", f"{FOLDER}/{newest}.wallet").encode()
+    backup_data = watcher.read_file(f"{FOLDER}/{newest}.wallet").encode()
     assert json.loads(backup_data)["addresses"] == json.loads(whole)["addresses"]
     calls = stack.lifecycle_calls()
     write(daemon, DEFAULT_WALLET, backup_data)
@@ -135,8 +142,7 @@ def restart_with_backup(stack: Stack, daemon: WalletBox) -> None:
     stack.wait_for("the first backup", lambda: stored_backups(watcher))
     (first,) = stored_backups(watcher)
     assert (first["trigger"], first["proofs"][0]["way"]) == ("schedule", "parsed")
-    listed = watcher.run("find", FOLDER, "-type", "f", "-perm", "600")
-    assert len(listed.split()) == 2
+    assert watcher.run_python(LIST_MODES, FOLDER).split() == ["0o600", "0o600"]
     assert "parsed" in watcher.run("sidecar", "backup", "list")
     daemon.create_address()
     stack.wait_for(
@@ -165,7 +171,7 @@ def find_each_damage(stack: Stack, daemon: WalletBox, whole: bytes) -> None:
     for finding, damage in damages.items():
         damage()
         assert findings(run_backup(stack)) == [finding]
-        assert incidents(watcher) == [("wallet_damaged", "P1")], finding
+        stack.wait_for(finding, lambda: incidents(watcher) == DAMAGED)
         run_as_root(daemon, "touch", DEFAULT_WALLET)
         run_as_root(daemon, "chown", "wallet", DEFAULT_WALLET)
         write(daemon, DEFAULT_WALLET, whole)

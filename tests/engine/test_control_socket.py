@@ -23,7 +23,8 @@ def test_command_in_the_container_restarts_without_a_token(stack: Stack) -> None
     assert f"{WALLET}: restart: recovered after " in output
     assert stack.lifecycle_calls() == [f"restart {WALLET}"]
     assert wallet.started_at != before
-    assert "srw-------" in watcher.run("ls", "-l", f"{STATE_DIR}/sidecar.sock")
+    mode = f"import os; print(oct(os.stat({STATE_DIR!r} + '/sidecar.sock').st_mode))"
+    assert watcher.run_python(mode).strip() == "0o140600"
 
 
 def test_other_user_in_the_container_is_refused(stack: Stack) -> None:
@@ -63,27 +64,32 @@ def test_state_directory_without_room_for_the_socket_leaves_the_watch_working(
 
 
 TALKER = "talker"
+FOLLOW = """
+import subprocess, sys
+command = ["sidecar", "logs", sys.argv[1], "-f"]
+subprocess.Popen(command, stdout=open("/tmp/followed", "w"))
+"""
 TALK = "n=0; while sleep 0.2; do n=$((n+1)); echo line $n, password=hunter2; done"
 
 
 def test_log_of_a_target_is_masked_and_followed_over_its_restart(stack: Stack) -> None:
-    stack.container("sidecar:local", TALKER, entrypoint=["sh", "-c", TALK], init=True)
+    stack.container("sidecar-base:local", TALKER, command=["sh", "-c", TALK], init=True)
     watcher = stack.sidecar(
         config({TALKER: {"probe": {"type": "running"}}}), env=NO_TOKEN
     )
     stack.wait_healthy(TALKER)
-    watcher.run("sh", "-c", f"sidecar logs {TALKER} -f > /tmp/followed & true")
-    stack.wait_for("lines", lambda: watcher.run("cat", "/tmp/followed"))
+    watcher.run_python(FOLLOW, TALKER)
+    stack.wait_for("lines", lambda: watcher.read_file("/tmp/followed"))
 
     watcher.run("sidecar", "restart", TALKER, "--wait")
 
     stack.wait_for(
         "the first line of both runs",
-        lambda: watcher.run("cat", "/tmp/followed").count(" line 1, ") == 2,
+        lambda: watcher.read_file("/tmp/followed").count(" line 1, ") == 2,
     )
     lines = [
         line.split(" ", 1)[1]
-        for line in watcher.run("cat", "/tmp/followed").splitlines()
+        for line in watcher.read_file("/tmp/followed").splitlines()
     ]
     second_run = lines.index("line 1, password=***", 1)
     for run in (lines[:second_run], lines[second_run:]):

@@ -84,7 +84,7 @@ def run_hazardous_stack(stack: Stack, small_volume: str) -> None:
     stack.container(
         IMAGE_NAME,
         LOOPING,
-        entrypoint=["false"],
+        entrypoint=["python3", "-c", "raise SystemExit(1)"],
         restart_policy={"Name": "always"},
     )
     stack.container(

@@ -36,7 +36,7 @@ def test_changed_file_is_reloaded_by_command_and_by_signal(
     stack.wait_healthy(WALLET, SERVICE)
 
     rewrite(stack, json.dumps(config({WALLET: wallet_target()})))
-    watcher.run("sh", "-c", "kill -HUP 1")
+    watcher.run_python("import os, signal; os.kill(1, signal.SIGHUP)")
     stack.wait_for("the service is left", lambda: set(watcher.states()) == {WALLET})
     assert watcher.status == "running"
 

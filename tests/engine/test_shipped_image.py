@@ -16,7 +16,7 @@ from tests.engine.harness import (
     RUN_LABEL,
     SERVICE,
     WALLET,
-    Box,
+    SidecarBox,
     Stack,
     wallet_config,
 )
@@ -158,7 +158,7 @@ def test_image_runs_unprivileged_on_read_only_root(stack: Stack) -> None:
 
     process_status = dict(
         line.split(":\t", 1)
-        for line in watcher.run("cat", "/proc/1/status").splitlines()
+        for line in watcher.read_file("/proc/1/status").splitlines()
         if ":\t" in line
     )
     assert set(process_status["Uid"].split()) == {"10001"}
@@ -169,13 +169,22 @@ def test_image_runs_unprivileged_on_read_only_root(stack: Stack) -> None:
     for path in ("/", "/opt/sidecar", "/etc", "/usr/local/bin"):
         assert writable(watcher, path) == "no", path
     assert writable(watcher, "/var/lib/sidecar") == "yes"
-    root = watcher.run("sh", "-c", "awk '$2 == \"/\" {print $4}' /proc/mounts")
-    assert "ro" in root.strip().split(",")
+    mounts = [line.split() for line in watcher.read_file("/proc/mounts").splitlines()]
+    (root,) = (mount[3] for mount in mounts if mount[1] == "/")
+    assert "ro" in root.split(",")
 
 
-def writable(box: Box, folder: str) -> str:
-    attempt = f"touch {folder}/probe 2>/dev/null && echo yes || echo no"
-    return box.run("sh", "-c", attempt).strip()
+def writable(watcher: SidecarBox, folder: str) -> str:
+    attempt = """
+import sys
+try:
+    open(sys.argv[1] + "/probe", "w")
+except OSError:
+    print("no")
+else:
+    print("yes")
+"""
+    return watcher.run_python(attempt, folder).strip()
 
 
 # --- refusals

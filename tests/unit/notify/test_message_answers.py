@@ -158,7 +158,9 @@ def test_message_without_api_token_names_no_command_that_needs_it() -> None:
     def render_body(**facts: str) -> str:
         return bare(message(facts={"doing": "", **facts})).body
 
-    assert "docker exec shop-sidecar-1 kill -HUP 1" in render_body(cause="auth")
+    signal = "'import os, signal; os.kill(1, signal.SIGHUP)'"
+    command = f"docker exec shop-sidecar-1 python3 -c {signal}"
+    assert command in render_body(cause="auth")
     by_hand = "resume the repairs: docker restart shop-electron-cash-1"
     assert by_hand in render_body(cause="crash_loop")
 
@@ -407,7 +409,8 @@ def test_lost_network_and_lost_store_have_the_command_where_it_is_known() -> Non
     body = RENDERERS["en"](message(kind=MessageKind.OWN_NETWORK_LOST)).body
     assert "cd /srv/shop && docker compose up -d watch\n" in body
     body = RENDERERS["en"](message(kind=MessageKind.STORE_LOST)).body
-    assert "docker exec shop-sidecar-1 df -h /srv/state\n" in body
+    code = """'import shutil; print(shutil.disk_usage("/srv/state"))'\n"""
+    assert f"docker exec shop-sidecar-1 python3 -c {code}" in body
     bare = Renderer(read_catalog("en"), SEOUL, Installation("shop", "pay-1"))
     assert ": df -h\n" in bare(message(kind=MessageKind.STORE_LOST)).body
 
