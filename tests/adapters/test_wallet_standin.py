@@ -1,204 +1,29 @@
 """The wallet stand-in answers on the wire as the real daemon was observed to."""
 
-import base64
-import contextlib
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
 
-from tests.support.repository import REPOSITORY
-
-ROOT = REPOSITORY
-WALLET = ROOT / "compose" / "demo" / "wallet"
-USER, PASSWORD = "bchrpc", "right"
-DEADLINE = 8.0
-
-Json: TypeAlias = Any
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def eventually(condition: Callable[[], bool], within: float = DEADLINE) -> float:
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < within, "the deadline passed"
-        time.sleep(0.01)
-    return time.monotonic() - started
-
-
-@dataclass
-class Answer:
-    status: int
-    reason: str
-    headers: http.client.HTTPMessage
-    body: str
-
-    @property
-    def json(self) -> Json:
-        return json.loads(self.body)
-
-
-@dataclass
-class Daemon:
-    data_dir: Path
-    env: dict[str, str]
-    rpc_port: int = field(default_factory=free_port)
-    control_port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-
-    def run(self, **env: str) -> "Daemon":
-        self.process = subprocess.Popen(
-            [sys.executable, WALLET / "wallet.py", "daemon"], env=self.environment(env)
-        )
-        return self
-
-    def start(self, **env: str) -> "Daemon":
-        self.run(**env)
-        eventually(self.listens)
-        return self
-
-    def environment(self, more: dict[str, str]) -> dict[str, str]:
-        own = {
-            "RPC_HOST": "127.0.0.1",
-            "CONTROL_HOST": "127.0.0.1",
-            "RPC_PORT": str(self.rpc_port),
-            "CONTROL_PORT": str(self.control_port),
-            "RPC_PASSWORD": PASSWORD,
-            "DATA_DIR": str(self.data_dir),
-            "BOOT_SECONDS": "0",
-        }
-        return os.environ | own | self.env | more
-
-    def restart(self) -> "Daemon":
-        """Restart as if some time after a kill: the lock file is old by then."""
-        self.kill()
-        address = ("127.0.0.1", self.rpc_port)
-        (self.data_dir / "daemon").write_text(repr((address, time.time() - 60)))
-        return self.start()
-
-    def threads(self) -> int:
-        assert self.process is not None
-        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
-
-    def listens(self) -> bool:
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", self.rpc_port), timeout=1).close()
-            return True
-        return False
-
-    def post(
-        self,
-        body: object,
-        *,
-        user: str | None = USER,
-        password: str = PASSWORD,
-        verb: str = "POST",
-        path: str = "/",
-        within: float = DEADLINE,
-    ) -> Answer:
-        headers = {} if user is None else {"Authorization": basic(user, password)}
-        data = body if isinstance(body, str) else json.dumps(body)
-        return ask(self.rpc_port, verb, path, data, headers, within)
-
-    def call(self, method: str, *params: object, within: float = DEADLINE) -> Json:
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
-        return self.post(body, within=within).json
-
-    def ask_rpc(self, method: str, params: object) -> Json:
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        return self.post(body).json
-
-    def subcommand(self, name: str, **options: object) -> Json:
-        return self.result("daemon", {"subcommand": name, **options})
-
-    def loaded_wallets(self) -> list[str]:
-        return list(self.result("getinfo")["wallets"])
-
-    def state(self) -> Json:
-        return self.control("GET", "/state")
-
-    def make_wallet(self, name: str, password: str | None = None) -> str:
-        path = str(self.data_dir / "wallets" / name)
-        self.control("PUT", "/wallets", {"path": path, "password": password})
-        return path
-
-    def result(self, method: str, *params: object) -> Json:
-        return self.call(method, *params)["result"]
-
-    def control(self, verb: str, path: str, body: object = None) -> Json:
-        answer = ask(self.control_port, verb, path, json.dumps(body or {}), {}, 2.0)
-        assert answer.status == 200, answer.body
-        return answer.json
-
-    def fault(
-        self,
-        name: str,
-        *,
-        on: bool = True,
-        seconds: float | None = None,
-        count: int | None = None,
-    ) -> None:
-        number = {"seconds": seconds} if count is None else {"count": count}
-        self.control("PUT", f"/faults/{name}", {"on": on, **number})
-
-    def fault_command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, WALLET / "wallet.py", "fault", *arguments],
-            env=self.environment({}),
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE,
-            check=False,
-        )
-
-    def is_connected(self) -> bool:
-        return bool(self.result("getinfo")["connected"])
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def wait_for_exit(self) -> int:
-        assert self.process is not None
-        return self.process.wait(DEADLINE)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(DEADLINE)
-
-
-def basic(user: str, password: str) -> str:
-    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
-
-
-def ask(
-    port: int, verb: str, path: str, body: str, headers: dict[str, str], within: float
-) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=within)
-    try:
-        connection.request(verb, path, body, headers)
-        response = connection.getresponse()
-        return Answer(
-            response.status, response.reason, response.headers, response.read().decode()
-        )
-    finally:
-        connection.close()
+from tests.support.wallet_process import (
+    DEADLINE,
+    PASSWORD,
+    USER,
+    WALLET,
+    Daemon,
+    Json,
+    ask,
+    basic,
+    eventually,
+)
 
 
 @pytest.fixture
@@ -240,7 +65,9 @@ def test_a_success_has_a_result_and_no_error(started_daemon: Daemon) -> None:
     assert answer.json == {"result": True, "id": 7, "jsonrpc": "2.0"}
 
 
-def test_answers_are_http_1_0_and_close_the_connection(started_daemon: Daemon) -> None:
+def test_answers_are_http_1_0_and_close_the_connection(
+    started_daemon: Daemon,
+) -> None:
     body = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}'
     request = (
         b"POST / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nAuthorization: "
@@ -281,7 +108,9 @@ def test_wrong_password_blocks_for_51_ms(started_daemon: Daemon) -> None:
     assert time.monotonic() - started >= 0.05
 
 
-def test_scheme_path_and_verb_of_a_request_are_checked(started_daemon: Daemon) -> None:
+def test_scheme_path_and_verb_of_a_request_are_checked(
+    started_daemon: Daemon,
+) -> None:
     bearer = ask(
         started_daemon.rpc_port, "POST", "/", "{}", {"Authorization": "Bearer x"}, 2
     )
@@ -321,7 +150,9 @@ def test_one_silent_client_blocks_everybody_until_it_leaves(
     assert started_daemon.result("ping") is True
 
 
-def test_an_abandoned_request_is_still_carried_out(started_daemon: Daemon) -> None:
+def test_an_abandoned_request_is_still_carried_out(
+    started_daemon: Daemon,
+) -> None:
     started_daemon.result("load_wallet")
     before = len(started_daemon.result("listaddresses"))
     silent = socket.create_connection(("127.0.0.1", started_daemon.rpc_port), DEADLINE)
@@ -485,7 +316,9 @@ def test_the_daemon_call_loads_an_encrypted_wallet(
     assert "confirmed" in daemon.result("getbalance")
 
 
-def test_the_daemon_call_says_true_when_nothing_was_loaded(daemon: Daemon) -> None:
+def test_the_daemon_call_says_true_when_nothing_was_loaded(
+    daemon: Daemon,
+) -> None:
     daemon.start(WALLET_PASSWORD="secret")
     for options in ({}, {"password": ""}, {"wallet_path": "/nosuch", "password": "x"}):
         assert daemon.subcommand("load_wallet", **options) is True
@@ -567,7 +400,9 @@ def test_a_failed_load_by_method_or_password_keeps_the_current_wallet(
     assert "confirmed" in started_daemon.result("getbalance")
 
 
-def test_the_other_subcommands_of_the_daemon_call(started_daemon: Daemon) -> None:
+def test_the_other_subcommands_of_the_daemon_call(
+    started_daemon: Daemon,
+) -> None:
     started_daemon.result("load_wallet")
     info = started_daemon.result("getinfo")
     path = info.pop("default_wallet")
@@ -641,7 +476,9 @@ def test_a_signal_in_an_outage_loses_addresses_and_the_balance_is_the_same(
     assert started_daemon.result("createnewaddress") == handed_out[0]
 
 
-def test_rpc_stop_saves_addresses_and_removes_the_lock(started_daemon: Daemon) -> None:
+def test_rpc_stop_saves_addresses_and_removes_the_lock(
+    started_daemon: Daemon,
+) -> None:
     started_daemon.fault("upstream_lost")
     started_daemon.result("load_wallet")
     address = started_daemon.result("createnewaddress")
@@ -668,7 +505,9 @@ def test_a_signal_right_after_the_answer_to_stop_loses_addresses(
     assert address not in started_daemon.result("listaddresses")
 
 
-def test_with_an_upstream_addresses_are_saved_at_once(started_daemon: Daemon) -> None:
+def test_with_an_upstream_addresses_are_saved_at_once(
+    started_daemon: Daemon,
+) -> None:
     started_daemon.result("load_wallet")
     address = started_daemon.result("createnewaddress")
     file = Path(started_daemon.result("getinfo")["default_wallet"])
@@ -678,7 +517,9 @@ def test_with_an_upstream_addresses_are_saved_at_once(started_daemon: Daemon) ->
 # Start and end
 
 
-def test_sigterm_is_immediate_death_and_leaves_the_lock(started_daemon: Daemon) -> None:
+def test_sigterm_is_immediate_death_and_leaves_the_lock(
+    started_daemon: Daemon,
+) -> None:
     started_daemon.signal(signal.SIGTERM)
     assert started_daemon.wait_for_exit() == -signal.SIGTERM
     assert (started_daemon.data_dir / "daemon").exists()
@@ -692,7 +533,9 @@ def test_a_young_stale_lock_delays_the_start_by_two_seconds(
     assert 1.5 < eventually(started_daemon.listens) < 4
 
 
-def test_an_old_stale_lock_does_not_delay_the_start(started_daemon: Daemon) -> None:
+def test_an_old_stale_lock_does_not_delay_the_start(
+    started_daemon: Daemon,
+) -> None:
     started_daemon.kill()
     stale = (("127.0.0.1", started_daemon.rpc_port), time.time() - 60)
     (started_daemon.data_dir / "daemon").write_text(repr(stale))
@@ -712,7 +555,9 @@ def test_a_second_daemon_on_the_same_data_ends_with_status_0(
     assert started_daemon.result("ping") is True
 
 
-def test_a_taken_port_leaves_the_daemon_alive_without_rpc(daemon: Daemon) -> None:
+def test_a_taken_port_leaves_the_daemon_alive_without_rpc(
+    daemon: Daemon,
+) -> None:
     with socket.create_server(("127.0.0.1", daemon.rpc_port)):
         daemon.run()
         # Control, synchroniser and server: the last begins once the port was tried.
@@ -741,7 +586,9 @@ def test_lasting_faults_survive_a_restart_and_others_do_not(
     assert started_daemon.result("load_wallet") is True
 
 
-def test_balance_can_be_set_and_outlives_the_process(started_daemon: Daemon) -> None:
+def test_balance_can_be_set_and_outlives_the_process(
+    started_daemon: Daemon,
+) -> None:
     started_daemon.result("load_wallet")
     paid = {"confirmed": "2.5", "unmatured": "0.00000001"}
     assert started_daemon.control("PUT", "/balance", paid)["balance"] == paid
@@ -782,7 +629,9 @@ def test_a_lost_upstream_leaves_balance_and_sync_looking_good(
     assert list(started_daemon.result("getinfo")["wallets"].values()) == [False]
 
 
-def test_a_mute_upstream_is_connected_without_a_height(started_daemon: Daemon) -> None:
+def test_a_mute_upstream_is_connected_without_a_height(
+    started_daemon: Daemon,
+) -> None:
     started_daemon.fault("upstream_mute")
     eventually(started_daemon.is_connected, within=1)
     assert started_daemon.result("getinfo")["server_height"] == 0
@@ -866,7 +715,9 @@ def test_a_slow_upstream_saves_a_new_address_once_it_answered(
     assert time.monotonic() - started >= 1
 
 
-def test_callers_hold_the_thread_of_an_outage_without_a_gap(daemon: Daemon) -> None:
+def test_callers_hold_the_thread_of_an_outage_without_a_gap(
+    daemon: Daemon,
+) -> None:
     daemon.start(NETWORK_TIMEOUT="0.6")
     daemon.fault("upstream_lost")
     daemon.fault("callers", count=2)
@@ -975,7 +826,9 @@ def test_a_stopped_process_answers_nobody_and_can_be_continued(
     assert started_daemon.result("ping") is True
 
 
-def test_die_leaves_the_lock_and_a_failure_status(started_daemon: Daemon) -> None:
+def test_die_leaves_the_lock_and_a_failure_status(
+    started_daemon: Daemon,
+) -> None:
     started_daemon.fault("die")
     assert started_daemon.wait_for_exit() == 1
     assert (started_daemon.data_dir / "daemon").exists()
@@ -1125,7 +978,9 @@ def test_calls_tell_order_and_whether_a_wallet_was_loaded(
     assert {call["client"] for call in calls} == {"127.0.0.1"}
 
 
-def test_connections_tell_how_long_and_who_waited(started_daemon: Daemon) -> None:
+def test_connections_tell_how_long_and_who_waited(
+    started_daemon: Daemon,
+) -> None:
     observed_connections(started_daemon, 1)  # the fixture's own
     started_daemon.control("DELETE", "/calls")
     started_daemon.result("ping")
