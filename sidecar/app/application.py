@@ -9,6 +9,7 @@ from loguru import logger
 from sidecar import __version__
 from sidecar.app.backups import Backups
 from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
+from sidecar.app.engine_opening import renew_targets
 from sidecar.app.housekeeping import freeze_startup_objects, note_alive
 from sidecar.app.loop_access import LoopAccess
 from sidecar.app.maintenance import MaintenanceService
@@ -265,6 +266,7 @@ class Application:
         self._page.loader.sources.apply(page_texts_reader(texts, self._context))
         now = self._clock.now()
         self.post(SettingsApplied(now, settings.mode, settings.notify))
+        renew_targets(self._context.engine, settings)
         self._maintenance.apply()
         self._engine_watcher.nudge()
         await self._notifications.apply(settings.notify, texts)

@@ -1,11 +1,11 @@
 """`sidecar check`: one probe of every instance, without a running sidecar."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Iterator
 from typing import NamedTuple
 
+from sidecar.app.engine_opening import open_engine
 from sidecar.app.identity import (
     find_own_container_once,
     find_stack,
@@ -23,8 +23,6 @@ from sidecar.core.reason.reason import Reason
 from sidecar.core.status.assignment import assign
 from sidecar.core.status.network_reach import find_surroundings
 from sidecar.core.text.known_names import list_known
-from sidecar.engine.connection import EngineConnection
-from sidecar.engine.docker import DockerEngine
 from sidecar.engine.own_container import OwnView
 from sidecar.probes.probe_target import probe_target
 from sidecar.probes.prober import ProbeRunner
@@ -56,12 +54,9 @@ async def _check_all(
     settings: Settings, only: str | None
 ) -> tuple[CheckedInstance, ...]:
     mask = Mask(settings.secrets)
-    own = await find_own_container_once(mask)
+    own = await find_own_container_once(mask) if settings.has_engine else None
     stack = find_stack(settings, own)
-    link = EngineConnection.from_environ(
-        os.environ, on_request=lambda *_: None, mask=mask
-    )
-    engine = DockerEngine(link, stack)
+    engine, link = open_engine(settings, stack, lambda *_: None, mask)
     prober = ProbeRunner(engine, SystemClock(), mask=mask)
     try:
         containers = await engine.containers()

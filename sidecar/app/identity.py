@@ -32,8 +32,12 @@ def find_host_name(settings: Settings) -> str:
 
 
 def find_stack(settings: Settings, own: OwnContainer | None) -> str:
-    """The compose project to watch. Raises StackUnknown."""
+    """The compose project to watch; without an engine also the host's name, which in
+    Kubernetes is the pod's. Raises StackUnknown.
+    """
     stack = settings.stack or (own.stack if own is not None else "")
+    if not stack and not settings.has_engine:
+        return socket.gethostname()
     if not stack:
         raise StackUnknown(
             "no stack to act in: this is not a container of a compose project; "
@@ -43,7 +47,12 @@ def find_stack(settings: Settings, own: OwnContainer | None) -> str:
 
 
 async def wait_for_own_container(settings: Settings, mask: Mask) -> OwnContainer | None:
-    """Ask the engine until it answers; once only if the settings name the stack."""
+    """Ask the engine until it answers; once only if the settings name the stack.
+
+    None: Sidecar runs in no container of this engine, or there is no engine.
+    """
+    if not settings.has_engine:
+        return None
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(EngineError),
         wait=wait_random_exponential(multiplier=0.5, max=10.0),

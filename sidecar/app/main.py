@@ -17,6 +17,7 @@ from sidecar.app.contexts import (
     MessageContext,
     RestoredStore,
 )
+from sidecar.app.engine_opening import open_engine
 from sidecar.app.identity import (
     StackUnknown,
     find_host_name,
@@ -38,8 +39,6 @@ from sidecar.config.settings import Settings
 from sidecar.core.model.state import State
 from sidecar.core.ports.storage import StoreInUse, StoreUnavailable
 from sidecar.core.recovery.takeover import presume_restarts, restore_state
-from sidecar.engine.connection import EngineConnection
-from sidecar.engine.docker import DockerEngine
 from sidecar.engine.docker_host import BadEngineAddress
 from sidecar.engine.operations import CALL_STATUSES, OPERATIONS
 from sidecar.engine.own_container import OwnView
@@ -153,9 +152,6 @@ async def _serve(
     own = asking.result()
     stack = find_stack(settings, own)
     metrics.metrics.register_engine_calls(OPERATIONS, CALL_STATUSES)
-    link = EngineConnection.from_environ(
-        os.environ, on_request=metrics.metrics.engine_request, mask=texts.mask
-    )
     logger.info(
         "sidecar {} watches the stack {} in mode {}",
         __version__,
@@ -167,7 +163,8 @@ async def _serve(
     if not loaded.faults:
         await asyncio.to_thread(keep_last_good, settings)
     state = await _load_state(store, loaded)
-    engine = DockerEngine(link, stack)
+    observer = metrics.metrics.engine_request
+    engine, link = open_engine(settings, stack, observer, texts.mask)
     own_name = own.name if own is not None else ""
     # Commands name it in the compose project of the targets, so only if it is there.
     own_service = own.service if own is not None and own.stack == stack else ""

@@ -25,6 +25,7 @@ KNOWN = (
     f"{SERVICE}TARGET",
     f"{OWN}CONFIG",
     f"{OWN}MODE",
+    f"{OWN}ENGINE",
     f"{OWN}STACK",
     f"{OWN}HOST_NAME",
     f"{OWN}LISTEN",
@@ -50,8 +51,10 @@ _WALLET_KEYS = {
 _NAMES = {WALLET: "electron-cash", SERVICE: "bitcoincash-service"}
 _LISTEN = "0.0.0.0:9787"
 _STATE_DIR = "/var/lib/sidecar"
+_DOCKER, NO_ENGINE = "docker", "none"
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _LOG_FORMATS = ("json", "text")
+_ENGINES = (_DOCKER, NO_ENGINE)
 
 Environ = Mapping[str, str]
 
@@ -75,6 +78,7 @@ class Process(NamedTuple):
     log_level: str
     log_format: str | None
     watch_label: str | None
+    has_engine: bool
 
 
 def read_environment(environ: Environ) -> dict[str, str]:
@@ -115,6 +119,8 @@ def process_settings(
         faults.append(ConfigProblem(f"{OWN}LISTEN", quote_value(text), allowed))
     level = environ.get(f"{OWN}LOG_LEVEL", "info").lower()
     form = environ.get(f"{OWN}LOG_FORMAT")
+    engine = environ.get(f"{OWN}ENGINE", _DOCKER)
+    faults += _choice_faults(f"{OWN}ENGINE", engine, _ENGINES)
     faults += _choice_faults(f"{OWN}LOG_LEVEL", level, _LOG_LEVELS)
     faults += _choice_faults(f"{OWN}LOG_FORMAT", form or "json", _LOG_FORMATS)
     host, port = address or ("", 0)
@@ -128,6 +134,7 @@ def process_settings(
             log_level=level,
             log_format=form,
             watch_label=environ.get(f"{OWN}WATCH_LABEL"),
+            has_engine=engine != NO_ENGINE,
         ),
         faults,
     )

@@ -8,6 +8,7 @@ import msgspec
 
 from sidecar.config import environment
 from sidecar.config.channels import channel_warnings
+from sidecar.config.check.absent_engine import absent_engine_faults
 from sidecar.config.check.document import document_faults, later_problems, read_secrets
 from sidecar.config.check.secret_text import SHORT
 from sidecar.config.check.targets import stack_faults, target_faults, warnings
@@ -64,7 +65,11 @@ def load(
     read_secrets(document, reader)
     notify = notify_settings(document, reader)
     tasks = maintenance_tasks(document, reader)
-    target_problems = _check_targets(document, targets, _target_names(tree))
+    target_problems = [*_check_targets(document, targets, _target_names(tree))]
+    if not process.has_engine:
+        target_problems += absent_engine_faults(
+            document, targets, tasks, process.watch_label
+        )
     rest = _exclude_removed(removed_paths, [*target_problems, *reader.faults])
     _raise_if_any([*faults, *own_faults, *shape_faults, *rest], names)
     return Settings(

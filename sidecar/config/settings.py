@@ -28,7 +28,8 @@ class Settings:
     (``sidecar.config.labels.targets.targets_in_force``). ``secrets`` must never be
     logged. ``document`` is the parsed file. ``sources`` maps dotted keys to the
     source of their value; other keys have their default. ``text`` is the file's
-    text, None without a file; it may hold secrets.
+    text, None without a file; it may hold secrets. ``has_engine`` False: there is no
+    engine, and something else, such as a kubelet, restarts the containers.
     """
 
     stack: str | None
@@ -52,6 +53,7 @@ class Settings:
     document: Document = field(repr=False)
     sources: Mapping[str, str]
     text: str | None = field(default=None, repr=False)
+    has_engine: bool = True
 
     @property
     def retention_s(self) -> float:

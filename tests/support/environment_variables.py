@@ -10,6 +10,7 @@ EVERY_VARIABLE = {
     "BCH_SERVICE_TARGET": "payments",
     "SIDECAR_CONFIG": "",
     "SIDECAR_MODE": "observe",
+    "SIDECAR_ENGINE": "docker",
     "SIDECAR_STACK": "oratio",
     "SIDECAR_HOST_NAME": "pay-1",
     "SIDECAR_LISTEN": "127.0.0.1:1234",

@@ -21,6 +21,7 @@ class TaskKindRule(NamedTuple):
     timeout_s: float = 300.0
     catches_up: bool = False
     reports_always: bool = False
+    needs_engine: bool = False
 
 
 class TaskKind(StrEnum):
@@ -38,10 +39,10 @@ class TaskKind(StrEnum):
     HEALTH_SUMMARY = "health_summary", TaskKindRule(reports_always=True)
     REPORT = "report", TaskKindRule(reports_always=True)
     CONFIG_CHECK = "config_check"
-    IMAGE_AGE = "image_age"
+    IMAGE_AGE = "image_age", TaskKindRule(needs_engine=True)
     CLEAN_UP = "clean_up", TaskKindRule(catches_up=True)
     HTTP = "http", TaskKindRule(timeout_s=30.0)
-    COMMAND = "command"
+    COMMAND = "command", TaskKindRule(needs_engine=True)
     BACKUP_VERIFICATION = "backup_verification", TaskKindRule(timeout_s=3600.0)
     BACKUP = "backup", TaskKindRule(timeout_s=900.0)
     """Each target with settings of backups has one."""

@@ -14,6 +14,8 @@ from sidecar.core.reason.reason import NO_REASON, Reason
 
 LOOPBACK = ("127.0.0.1",)
 HOST, NONE = "host", "none"
+BY_NAME = "by-name"
+"""Network mode of a container without an engine: names are resolved as usual."""
 _CONTAINER_PREFIX = "container:"
 
 
@@ -91,6 +93,8 @@ def find_reach(host: str, container: Container, around: Surroundings) -> Reach |
     The container's own name means its own addresses, even if others have that name.
     None: no container of the stack has that name, which is then resolved as usual.
     """
+    if container.network_mode == BY_NAME:
+        return None
     name = host.rstrip(".").casefold()
     if has_name(name, container):
         return _find_own_reach(container, around)

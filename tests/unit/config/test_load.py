@@ -88,6 +88,7 @@ def test_every_variable_sets_its_setting() -> None:
     assert (service.name, service.service) == ("payments", "payments")
     assert service.probes == (HttpProbe("http://10.0.0.8:8080/health"),)
     assert (settings.stack, settings.mode) == ("oratio", Mode.OBSERVE)
+    assert settings.has_engine
     assert settings.host_name == "pay-1"
     assert (settings.listen_host, settings.listen_port) == ("127.0.0.1", 1234)
     assert settings.state_dir == Path("/srv/state")

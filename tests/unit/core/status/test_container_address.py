@@ -6,6 +6,7 @@ import pytest
 
 from sidecar.core.model.container import Container, Endpoint
 from sidecar.core.status.network_reach import (
+    BY_NAME,
     Reach,
     Surroundings,
     find_reach,
@@ -55,6 +56,11 @@ def find_addresses(
     assert reached is not None
     assert str(reached.reason) == ""
     return reached.addresses
+
+
+def test_name_of_a_container_without_an_engine_is_resolved_as_usual() -> None:
+    unknown = replace(DAEMON, network_mode=BY_NAME, endpoints=())
+    assert find_reach(NAME, unknown, surroundings_of(unknown, own=None)) is None
 
 
 def test_a_container_is_reached_at_its_own_address() -> None:

@@ -1,0 +1,44 @@
+"""Opening of the engine that the settings and the environment name, or of none."""
+
+import os
+from typing import NamedTuple
+
+from sidecar.clock import SystemClock
+from sidecar.config.settings import Settings
+from sidecar.engine.connection import EngineConnection
+from sidecar.engine.docker import DockerEngine
+from sidecar.engine.operations import RequestObserver
+from sidecar.telemetry.secret_mask import Mask
+
+
+class OpenedEngine(NamedTuple):
+    """An engine, limited to the stack, and the connection that it uses."""
+
+    engine: DockerEngine
+    link: EngineConnection
+
+
+def open_engine(
+    settings: Settings, stack: str, on_request: RequestObserver, mask: Mask
+) -> OpenedEngine:
+    """The engine, limited to the stack. Nothing is sent yet. BadEngineAddress.
+
+    Without an engine its containers are those of the settings' targets.
+    """
+    if not settings.has_engine:
+        from sidecar.engine import absent  # noqa: PLC0415 - few need it
+
+        nothing, now = absent.AbsentConnection(), SystemClock().now()
+        engine = absent.AbsentEngine(nothing, stack, settings.targets, now.wall)
+        return OpenedEngine(engine, nothing)
+    link = EngineConnection.from_environ(os.environ, on_request=on_request, mask=mask)
+    return OpenedEngine(DockerEngine(link, stack), link)
+
+
+def renew_targets(engine: DockerEngine, settings: Settings) -> None:
+    """After a reload: without an engine, the targets say which containers exist."""
+    if not settings.has_engine:
+        from sidecar.engine.absent import AbsentEngine  # noqa: PLC0415 - few need it
+
+        assert isinstance(engine, AbsentEngine)
+        engine.targets = settings.targets
