@@ -77,6 +77,8 @@ def check(
     answers: dict[int, Content | None] = {200: content, 503: content}
     if taken:
         answers |= refuse(404)
+    if any(not parameter.is_in_path for parameter in taken):
+        answers |= refuse(400)
     return Operation("get", path, "health", summary, answers, taken)
 
 

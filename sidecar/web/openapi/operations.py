@@ -50,6 +50,7 @@ _HEALTH = (
         "Does a target work?",
         health.TargetHealth,
         parameters.TARGET,
+        parameters.LIVENESS,
     ),
     check(
         "/healthz/{target}/{replica}",

@@ -36,6 +36,11 @@ COUNT = Parameter(
     "Number of restarts of each target; 5 by default",
     {"type": "integer", "minimum": 1, "maximum": MAX_PLANNED},
 )
+LIVENESS = Parameter(
+    "liveness",
+    "1: 503 only while a restart is due that Sidecar itself may not carry out",
+    {"enum": ["0", "1"]},
+)
 TASK = Parameter("task", "A maintenance task, by name", _NAME, is_in_path=True)
 OF_TASK = Parameter("task", "Only runs of this task", {"type": "string"})
 RUNS = Parameter(

@@ -4,6 +4,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from sidecar.core.text.known_names import list_known
+from sidecar.web.query import parse_query
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_response
@@ -45,8 +46,11 @@ class HealthRoutes:
         return _answer_health(*health.health_of_all(self._services.state()))
 
     async def _healthz_target(self, request: web.Request) -> web.Response:
-        name = request.match_info["target"]
-        answer = health.health_of(self._services.state(), name)
+        name, state = request.match_info["target"], self._services.state()
+        if _asks_liveness(request):
+            answer = health.liveness_of(state, name, self._services.clock.now())
+        else:
+            answer = health.health_of(state, name)
         if answer is None:
             raise unknown_target(self._services.state(), name)
         return _answer_health(*answer)
@@ -69,6 +73,14 @@ class HealthRoutes:
         accept = ",".join(request.headers.getall("Accept", ()))
         pieces, content_type = await self._services.metrics(accept)
         return await stream_response(request, content_type, pieces)
+
+
+def _asks_liveness(request: web.Request) -> bool:
+    """Is the question of a kubelet, which restarts on a 503?"""
+    value = parse_query(request, liveness="0")["liveness"]
+    if value not in {"0", "1"}:
+        raise RequestRefused(400, "liveness is not 0 or 1")
+    return value == "1"
 
 
 def _answer_health(well: bool, view: Struct) -> web.Response:  # noqa: FBT001 - a view's pair

@@ -12,8 +12,10 @@ from sidecar.api_types.health import (
 )
 from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
+from sidecar.core.policy.due_restart import describe_restart, is_restart_due
 from sidecar.core.ports.loop import Component
 from sidecar.core.text.formatting import rfc3339
 
@@ -46,6 +48,26 @@ def health_of_replica(
         if replica in {str(instance.id.number), instance.name}:
             return _health(instance)
     return None
+
+
+def liveness_of(
+    state: State, name: str, at: Moment
+) -> tuple[bool, TargetHealth] | None:
+    """False while a restart of this target, or instance, is due.
+
+    True as well while nothing is known about it. A target of several replicas is due
+    if each of them is. None: there is none of that name.
+    """
+    instance = instance_named(state, name)
+    instances = list(state.replicas(name)) or ([instance] if instance else [])
+    if not instances:
+        known = name in state.targets
+        return (True, _health_of_target(state, name)[1]) if known else None
+    due = [i for i in instances if is_restart_due(state, i.id, at)]
+    shown = next(iter(due), instances[0])
+    reason = str(describe_restart(state, shown.id, at))
+    well = len(due) < len(instances)
+    return well, replace(_health(shown)[1], name=name, reason=reason)
 
 
 def _health(instance: Instance) -> tuple[bool, TargetHealth]:
