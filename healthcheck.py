@@ -3,6 +3,8 @@
 
     python healthcheck.py                 is the local sidecar alive?
     python healthcheck.py --target NAME   does the local sidecar find NAME healthy?
+    python healthcheck.py --liveness NAME 1 only while the local sidecar says that a
+                                          restart of NAME is due: for a kubelet
     python healthcheck.py --url URL       does URL answer 2xx?
     python healthcheck.py --rpc URL --user U --password-file F
                                           does the wallet daemon at URL serve?
@@ -31,13 +33,23 @@ if TYPE_CHECKING:  # typing itself is too slow to import
 
 DEFAULT_LISTEN = "127.0.0.1:9787"
 DEFAULT_TIMEOUT_S = "5"
-OPTIONS = ("--target", "--rpc", "--user", "--password-file", "--url", "--timeout")
+OPTIONS = (
+    "--target",
+    "--liveness",
+    "--rpc",
+    "--user",
+    "--password-file",
+    "--url",
+    "--timeout",
+)
+QUESTIONS = ("--target", "--liveness", "--rpc", "--url")
 USAGE = (
-    "usage: healthcheck.py [--target NAME | --url URL | "
+    "usage: healthcheck.py [--target NAME | --liveness NAME | --url URL | "
     "--rpc URL [--user U --password-file F]] [--timeout 5]"
 )
 HEALTHY, UNHEALTHY = 0, 1
 HTTP_OK = 200
+HTTP_UNAVAILABLE = 503
 MAX_TIMEOUT_S = 3600.0
 MAX_ANSWER_BYTES = 1024 * 1024
 MAX_LINE_CHARACTERS = 300
@@ -48,20 +60,37 @@ class Unhealthy(Exception):
     """The answer is no; the text is the line to print."""
 
 
+class RestartDue(Unhealthy):
+    """The sidecar says that a restart is due, for the reason in the text."""
+
+
 def main(arguments: List[str]) -> NoReturn:
     """Ask, print, end the process."""
+    unjudged = find_unjudged_status(arguments)
     try:
         options = parse_options(arguments)
         if "--help" in options:
             finish(HEALTHY, USAGE)
         limit_s = parse_timeout(options.get("--timeout", DEFAULT_TIMEOUT_S))
-        _thread.start_new_thread(give_up_after, (limit_s,))
+        _thread.start_new_thread(give_up_after, (limit_s, unjudged))
         line = judge(options)
+    except RestartDue as due:
+        finish(UNHEALTHY, str(due))
     except Unhealthy as no:
-        finish(UNHEALTHY, str(no))
+        finish(unjudged, str(no))
     except BaseException as fault:  # noqa: BLE001 - no other exit status, ever
-        finish(UNHEALTHY, f"healthcheck.py failed: {describe_error(fault)}")
+        finish(unjudged, f"healthcheck.py failed: {describe_error(fault)}")
     finish(HEALTHY, line)
+
+
+def find_unjudged_status(arguments: List[str]) -> int:
+    """The exit status where there is no answer.
+
+    A sidecar that does not answer, or a mistake in the arguments, must not make a
+    kubelet restart a wallet daemon that works.
+    """
+    asks = any(argument.startswith("--liveness") for argument in arguments)
+    return HEALTHY if asks else UNHEALTHY
 
 
 def judge(options: Dict[str, str]) -> str:
@@ -73,8 +102,11 @@ def judge(options: Dict[str, str]) -> str:
     path = "/livez"
     if "--target" in options:
         path = "/healthz/" + percent_encode(options["--target"])
+    if "--liveness" in options:
+        path = f"/healthz/{percent_encode(options['--liveness'])}?liveness=1"
     listen = os.environ.get("SIDECAR_LISTEN") or DEFAULT_LISTEN
-    return judge_sidecar(Address(sidecar_url(listen, path)))
+    address = Address(sidecar_url(listen, path))
+    return judge_sidecar(address, asks_liveness="--liveness" in options)
 
 
 # ------------------------------------------------------------ end of the process
@@ -97,14 +129,14 @@ def finish(status: int, line: str) -> NoReturn:
     os._exit(status)
 
 
-def give_up_after(seconds: float) -> None:
+def give_up_after(seconds: float, status: int) -> None:
     """End the process after ``seconds``, even if its main thread is blocked.
 
     Name resolution has no deadline of its own, and a server that sends slowly
     outlives any deadline on a single read.
     """
     time.sleep(seconds)
-    finish(UNHEALTHY, f"no answer within {seconds:g} s")
+    finish(status, f"no answer within {seconds:g} s")
 
 
 def describe_error(fault: BaseException) -> str:
@@ -130,8 +162,8 @@ def parse_options(arguments: List[str]) -> Dict[str, str]:
         options[name] = value if equals else next(rest, "")
         if not options[name]:
             raise Unhealthy(f"{name} needs a value; {USAGE}")
-    if sum(name in options for name in ("--target", "--rpc", "--url")) > 1:
-        raise Unhealthy(f"give one of --target, --rpc and --url; {USAGE}")
+    if sum(name in options for name in QUESTIONS) > 1:
+        raise Unhealthy(f"give one of {', '.join(QUESTIONS)}; {USAGE}")
     if ("--user" in options) != ("--password-file" in options):
         raise Unhealthy(f"--user and --password-file go together; {USAGE}")
     return options
@@ -313,7 +345,7 @@ def judge_http(address: Address) -> str:
     return f"ok: {address} answered {answer.status}"
 
 
-def judge_sidecar(address: Address) -> str:
+def judge_sidecar(address: Address, *, asks_liveness: bool) -> str:
     """As judge_http, with the sidecar's own reasons if it is unhealthy."""
     answer = ask(address)
     if answer.good:
@@ -327,7 +359,10 @@ def judge_sidecar(address: Address) -> str:
     ]
     words = [reply.get("error"), reply.get("state"), reply.get("reason"), *reasons]
     why = ", ".join(str(word) for word in words if word)
-    raise Unhealthy(f"{address}: HTTP {answer.status}{why and ': '}{why}")
+    line = f"{address}: HTTP {answer.status}{why and ': '}{why}"
+    if asks_liveness and answer.status == HTTP_UNAVAILABLE:
+        raise RestartDue(line)
+    raise Unhealthy(line)
 
 
 class Daemon:

@@ -172,6 +172,37 @@ def test_target_is_checked_by_name() -> None:
     assert result.line.endswith("HTTP 503: down, no answer")
 
 
+def test_liveness_is_1_only_while_the_sidecar_says_that_a_restart_is_due() -> None:
+    heads: list[str] = []
+    view = {"name": "a", "state": "down", "reason": "3 failures: refused"}
+    results = []
+    for status in (503, 200, 404, 500):
+        with run_server(answers(status, json.dumps(view), heads)) as port:
+            results.append(run("--liveness", "a", listen=f"127.0.0.1:{port}"))
+    assert heads[0].startswith("GET /healthz/a?liveness=1 HTTP/1.0\r\n")
+    assert [result.status for result in results] == [1, 0, 0, 0]
+    assert results[0].line.endswith("HTTP 503: down, 3 failures: refused")
+
+
+def test_liveness_without_a_usable_answer_is_0() -> None:
+    """The kubelet would restart a daemon that works."""
+    nobody = run("--liveness", "a", listen="127.0.0.1:1")
+    assert (nobody.status, nobody.line) == (
+        0,
+        "http://127.0.0.1:1/healthz/a: connection refused",
+    )
+    assert run("--liveness=a", "--timeout", "soon").status == 0
+    assert run("--liveness").status == 0
+
+    def say_nothing(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.recv(1)
+
+    with run_server(say_nothing) as port:
+        silent = run("--liveness", "a", "--timeout", "0.3", listen=f"127.0.0.1:{port}")
+    assert (silent.status, silent.line) == (0, "no answer within 0.3 s")
+
+
 def test_refused_connection_is_1() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -308,7 +339,7 @@ def test_unresolvable_name_is_1() -> None:
 
 
 WRITE = "write http://host:port/path"
-GIVE_ONE = "give one of --target, --rpc and --url; usage: "
+GIVE_ONE = "give one of --target, --liveness, --rpc, --url; usage: "
 
 
 @pytest.mark.parametrize(
