@@ -19,6 +19,7 @@ _STYLES = {
     "degraded": "yellow",
     "failing": "yellow",
     "starting": "cyan",
+    "draining": "cyan",
     "recovering": "cyan",
     "unknown": "dim",
     "stopped": "dim",

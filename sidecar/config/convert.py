@@ -15,6 +15,7 @@ from sidecar.config.file.model import (
     Defaults,
     PreventiveSection,
     RestartSection,
+    RollingSection,
     TargetSection,
 )
 from sidecar.config.file.probe_sections import (
@@ -41,6 +42,7 @@ from sidecar.core.model.target import (
     PlannedRestartSettings,
     ProbeSchedule,
     RestartSettings,
+    RollingSettings,
     Target,
 )
 
@@ -72,6 +74,8 @@ def build_target(
             RestartSettings, value_or(section.restart, RestartSection())
         ),
     }
+    if isinstance(section.rolling, RollingSection):
+        values["rolling"] = _fill_settings(RollingSettings, section.rolling)
     if not isinstance(section.recreate, UnsetType):
         values["recreate"] = section.recreate
     if not isinstance(section.severity, UnsetType):

@@ -8,6 +8,7 @@ from sidecar.core.model.decision import Action
 VERBS: Mapping[Action, str] = MappingProxyType(
     {
         Action.START: "starting it",
+        Action.DRAIN: "draining it before its restart",
         Action.RESTART: "restarting it",
         Action.RECREATE: "recreating its container",
         Action.LOAD_WALLET: "loading its wallet",

@@ -36,7 +36,14 @@ from sidecar.core.text.formatting import rfc3339
 from sidecar.telemetry.action_verbs import VERBS
 from sidecar.telemetry.task_log import log_task_runs
 
-_GOOD = frozenset({TargetState.HEALTHY, TargetState.STARTING, TargetState.RECOVERING})
+_GOOD = frozenset(
+    {
+        TargetState.HEALTHY,
+        TargetState.STARTING,
+        TargetState.DRAINING,
+        TargetState.RECOVERING,
+    }
+)
 
 
 class EventLog:
@@ -228,7 +235,7 @@ def _log_state(change: StateChanged) -> None:
         if change.new in _GOOD or change.new is TargetState.FAILING
         else "WARNING"
     )
-    if change.new is TargetState.RECOVERING:
+    if change.new in {TargetState.DRAINING, TargetState.RECOVERING}:
         # The decision that led there says more.
         level = "DEBUG"
     logger.bind(

@@ -57,7 +57,9 @@ def _histogram(
 
 
 BUILD_INFO = _gauge("build_info", "Always 1; which version runs.", "version")
-TARGET_UP = _gauge("target_up", "1 while healthy or degraded, else 0.", "target")
+TARGET_UP = _gauge(
+    "target_up", "1 while healthy, degraded or draining, else 0.", "target"
+)
 TARGET_STATE = _gauge(
     "target_state", "1 for the state that the target is in, else 0.", "target", "state"
 )

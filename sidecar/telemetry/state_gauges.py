@@ -12,7 +12,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import WalletFacts
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
-from sidecar.core.model.target_state import WORKING_STATES, TargetState
+from sidecar.core.model.target_state import SERVING_STATES, WORKING_STATES, TargetState
 from sidecar.core.recovery.retry_budget import tries_in_window
 from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.telemetry import metric_definitions as c
@@ -31,7 +31,7 @@ def state_gauges(state: State, now: Moment) -> Iterator[Gauge]:
     instances = tuple(state.instances.values())
     yield c.ENGINE_UP, [((), state.engine.reachable)]
     yield c.INCIDENTS_OPEN, _open_incidents(state)
-    yield c.TARGET_UP, (((i.name,), i.state in WORKING_STATES) for i in instances)
+    yield c.TARGET_UP, (((i.name,), i.state in SERVING_STATES) for i in instances)
     yield (
         c.TARGET_STATE,
         (

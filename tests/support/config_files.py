@@ -32,6 +32,7 @@ targets:
     restart: {budget: 3, window: 15m, backoff: 10s, backoff_max: 5m, stop_timeout: 30s,
               dead_stop_timeout: 5s, recovery_timeout: 2m,
               slow_lane: [10m, 20m, 40m, 80m, 160m], graceful_rpc_stop: true}
+    rolling: {drain: 0s, pause: 30s}
     preventive: {cron: "0 3 * * *", timezone: Asia/Seoul, jitter: 5m,
                  skip_if_restarted_within: 6h, before_limit: false}
     busy: {url: http://bitcoincash-service:8080/busy, max_wait: 10m}

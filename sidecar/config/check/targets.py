@@ -1,7 +1,6 @@
 """Checks of targets beyond their types: unknown names, timings that cannot work.
 
-Pure functions on settings; each reports all its faults. Exception: ``ca_file`` is
-read.
+Pure functions on settings, except that ``ca_file`` is read. All faults are reported.
 """
 
 import re
@@ -18,6 +17,7 @@ from sidecar.config.check.cron import (
 )
 from sidecar.config.check.log_patterns import log_faults
 from sidecar.config.check.recreate import recreate_faults
+from sidecar.config.check.rolling import rolling_faults
 from sidecar.config.check.urls import url_fault
 from sidecar.config.duration import format_seconds
 from sidecar.config.problem import ConfigProblem
@@ -47,7 +47,6 @@ from sidecar.core.recovery.retry_budget import JITTER
 
 _MIN_FAST_INTERVAL_S = 0.1
 _LONGEST_NETWORK_CALL_S = 30.0
-
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
@@ -72,6 +71,7 @@ def target_faults(
             yield ConfigProblem(f"{path}.probe", actual, "one", "make two targets")
     yield from _cadence_faults(target.cadence, path)
     yield from _restart_faults(target.restart, target.cadence, f"{path}.restart")
+    yield from rolling_faults(target.rolling, f"{path}.rolling")
     yield from _settle_faults(target, path)
     yield from recreate_faults(target, path)
     if target.preventive is not None:

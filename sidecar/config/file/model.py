@@ -51,6 +51,13 @@ class RestartSection(Section):
     self_restart_grace: DurationOrZero | UnsetType = UNSET
 
 
+class RollingSection(Section):
+    """Restarts of several replicas, one after the other."""
+
+    drain: DurationOrZero | UnsetType = UNSET
+    pause: DurationOrZero | UnsetType = UNSET
+
+
 class PreventiveSection(Section, kw_only=True):
     """A planned restart."""
 
@@ -116,6 +123,7 @@ class TargetSection(Section):
     failure_threshold: Count | UnsetType = UNSET
     success_threshold: Count | UnsetType = UNSET
     restart: RestartSection | UnsetType = UNSET
+    rolling: RollingSection | UnsetType = UNSET
     preventive: PreventiveSection | UnsetType = UNSET
     severity: SeverityName | UnsetType = UNSET
     recreate: bool | UnsetType = UNSET

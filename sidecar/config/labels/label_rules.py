@@ -77,6 +77,8 @@ _DURATIONS = {
     "restart.self_restart_grace": ("0s", "2m"),
     "restart.recovery_timeout": ("5s", "5m"),
     "restart.slow_lane": ("1m", "7d"),
+    "rolling.drain": ("0s", "5m"),
+    "rolling.pause": ("0s", "10m"),
     "preventive.jitter": ("0s", "24h"),
     "preventive.skip_if_restarted_within": ("1h", "90d"),
     "busy.max_wait": ("0s", "24h"),

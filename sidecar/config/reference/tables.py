@@ -22,6 +22,7 @@ from sidecar.config.file.model import (
     PreventiveSection,
     RestartSection,
     RestoreTestSection,
+    RollingSection,
     TargetSection,
 )
 from sidecar.config.file.notify_sections import EscalateAfter, Heartbeat, Notify
@@ -54,6 +55,7 @@ from sidecar.core.model.target import (
     PlannedRestartSettings,
     ProbeSchedule,
     RestartSettings,
+    RollingSettings,
     Target,
 )
 
@@ -73,6 +75,7 @@ SETTINGS: Mapping[type[Section], tuple[type[Any], ...]] = {
     Defaults: (ProbeSchedule, RunningProbe),
     TargetSection: (Target, ProbeSchedule),
     RestartSection: (RestartSettings,),
+    RollingSection: (RollingSettings,),
     BusySection: (BusySettings,),
     BackupSection: (BackupSettings,),
     OffsiteSection: (OffsiteSettings,),

@@ -7,6 +7,7 @@ from sidecar.config.file.model import (
     Defaults,
     PreventiveSection,
     RestartSection,
+    RollingSection,
     TargetSection,
 )
 from sidecar.config.file.setting_types import Section
@@ -52,6 +53,7 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
         **_SCHEDULE,
         "severity": KeyText("instead of the severity of the cause", "by cause"),
         "restart": KeyText("the settings and limits of restarts", "as below"),
+        "rolling": KeyText("how several replicas are restarted", "as below"),
         "preventive": KeyText("a planned restart"),
         "recreate": KeyText(
             "if restarts do not help, replace the container by a new one with the same "
@@ -89,6 +91,17 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
             "when a daemon has gone: the time that the remaining processes in its "
             "container have to start it again, before the container is restarted; "
             "Sidecar does not wait if they sleep longer than that"
+        ),
+    },
+    RollingSection: {
+        "drain": KeyText(
+            "before a replica that works is restarted: the longest time in which it "
+            "is `draining`, so that a load balancer gives it no new requests and those "
+            "in flight can end; it ends sooner if `busy` says free",
+            "`0s`: it is not drained",
+        ),
+        "pause": KeyText(
+            "the time from the recovery of a replica to the restart of the next"
         ),
     },
     PreventiveSection: {

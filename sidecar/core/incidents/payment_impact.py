@@ -9,7 +9,7 @@ from sidecar.core.model.cause_rules import BEYOND_REMEDIES, CAUSES
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.state import State
-from sidecar.core.model.target_state import BROKEN_STATES, WORKING_STATES
+from sidecar.core.model.target_state import BROKEN_STATES, SERVING_STATES
 
 
 class Payments(StrEnum):
@@ -108,7 +108,7 @@ def _working_dependents(state: State, name: str) -> tuple[str, ...]:
     root = instance_named(state, name)
     targets = state.topology.dependents.get(root.id.target, ()) if root else ()
     needing = [one for target in targets for one in state.replicas(target)]
-    all_work = all(one.state in WORKING_STATES for one in needing)
+    all_work = all(one.state in SERVING_STATES for one in needing)
     return tuple(one.name for one in needing) if all_work else ()
 
 
@@ -119,7 +119,7 @@ def _serves_payments(state: State, instance: Instance) -> bool:
 
 
 def _impact_at(state: State, instance: Instance) -> Payments:
-    if instance.state in WORKING_STATES:
+    if instance.state in SERVING_STATES:
         return Payments.FINE
     cause = instance.cause
     if cause in BEYOND_REMEDIES:
@@ -129,5 +129,5 @@ def _impact_at(state: State, instance: Instance) -> Payments:
     if cause is None or CAUSES[cause].is_unmeasured:
         return Payments.UNKNOWN
     replicas = state.replicas(instance.id.target)
-    works = any(replica.state in WORKING_STATES for replica in replicas)
+    works = any(replica.state in SERVING_STATES for replica in replicas)
     return Payments.FINE if works else Payments.STOPPED

@@ -14,12 +14,14 @@ from sidecar.core.reason.reason import Reason
 class Action(StrEnum):
     """Action of a decision.
 
-    RECREATE replaces the container by an equal one, or ends such a replacement. STOP
-    only restores a person's stop that our restart had undone. LOOK inspects the
+    DRAIN keeps new requests away from a replica, whose restart follows. RECREATE
+    replaces the container by an equal one, or ends such a replacement. STOP only
+    restores a person's stop that our restart had undone. LOOK inspects the
     processes of a silent container; it changes nothing.
     """
 
     START = "start"
+    DRAIN = "drain"
     RESTART = "restart"
     RECREATE = "recreate"
     LOAD_WALLET = "load_wallet"
@@ -34,6 +36,7 @@ class Action(StrEnum):
         """Is this action a remedy, and not an inspection, a page or a refusal?"""
         return self in {
             Action.START,
+            Action.DRAIN,
             Action.RESTART,
             Action.RECREATE,
             Action.LOAD_WALLET,
@@ -88,5 +91,9 @@ class Decision:
     forced: bool = False
     """An operator used ``--now``."""
     settles: bool = False
+    drain_s: float = 0.0
+    """Longest duration of a drain."""
+    drained: bool = False
+    """It ends a drain: by the restart, or without it."""
     begun: tuple[float, ...] = ()
     """Start times of the runs whose log is evidence, by the engine's clock."""

@@ -95,6 +95,10 @@ class Guard(StrEnum):
         "dependency",
         GuardRule(makes_plans_wait=True, waits_for_others=True),
     )
+    DRAINING = (
+        "draining",
+        GuardRule(makes_plans_wait=True, waits_for_others=True),
+    )
     RATE_LIMIT = (
         "rate_limit",
         GuardRule(pages=True, needs_person=True, is_lasting=True),

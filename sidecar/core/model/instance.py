@@ -24,10 +24,12 @@ from sidecar.core.reason.reason import NO_REASON, Reason
 class RemedyPhase(StrEnum):
     """Phase of a remedy.
 
-    ACTING: the executor carries it out. VERIFYING: probes judge the result.
+    DRAINING: nothing was done yet; requests in flight may end. ACTING: the executor
+    carries it out. VERIFYING: probes judge the result.
     TAKEN_OVER: a sidecar that has died began it, and its progress is not known yet.
     """
 
+    DRAINING = "draining"
     ACTING = "acting"
     VERIFYING = "verifying"
     TAKEN_OVER = "taken over"
@@ -190,6 +192,8 @@ class Instance:
     treated: RunId | None = None
     """The run that our last start or restart was to replace."""
     restarted: Moment | None = None
+    returned_mono: float | None = None
+    """When a restart of Sidecar last ended well."""
     restarts_total: int = 0
     counted_mono: tuple[float, ...] = ()
     """Its automatic restarts of the last hour."""

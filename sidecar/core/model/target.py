@@ -88,6 +88,19 @@ class BusySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RollingSettings:
+    """Restarts of several replicas of a target, one after the other.
+
+    ``drain_s``: longest time without new requests before the restart of a replica that
+    works; 0: it is not drained. ``pause_s``: time from the recovery of a replica to
+    the restart of the next.
+    """
+
+    drain_s: float = 0.0
+    pause_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One monitored service (or named container) and all its settings.
 
@@ -104,6 +117,7 @@ class Target:
     settle_s: float = 30.0
     cadence: ProbeSchedule = ProbeSchedule()
     restart: RestartSettings = RestartSettings()
+    rolling: RollingSettings = RollingSettings()
     preventive: PlannedRestartSettings | None = None
     busy: BusySettings | None = None
     backup: BackupSettings | None = None

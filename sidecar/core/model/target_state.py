@@ -4,7 +4,10 @@ from enum import StrEnum
 
 
 class TargetState(StrEnum):
-    """State of a target; public names."""
+    """State of a target; public names.
+
+    DRAINING: a replica that works, and is to get no new requests before its restart.
+    """
 
     UNKNOWN = "unknown"
     STARTING = "starting"
@@ -12,6 +15,7 @@ class TargetState(StrEnum):
     DEGRADED = "degraded"
     FAILING = "failing"
     DOWN = "down"
+    DRAINING = "draining"
     RECOVERING = "recovering"
     CRASH_LOOP = "crash_loop"
     DEAD_LETTER = "dead_letter"
@@ -20,6 +24,8 @@ class TargetState(StrEnum):
 
 
 WORKING_STATES = frozenset({TargetState.HEALTHY, TargetState.DEGRADED})
+SERVING_STATES = WORKING_STATES | {TargetState.DRAINING}
+"""States in which it serves requests; in DRAINING only those that it has."""
 BROKEN_STATES = frozenset(
     {
         TargetState.DOWN,

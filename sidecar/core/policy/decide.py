@@ -10,6 +10,7 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.policy import drain_proposals
 from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.policy.guards.table import find_objections, first_objection
 from sidecar.core.policy.proposal import Proposal
@@ -168,11 +169,15 @@ def _permitted_decision(
 ) -> Decision:
     """The decision to carry out a remedy to which no guard objects."""
     is_restart = proposal.action is Action.RESTART
-    if proposal.action in _STOPPING and not proposal.settles:
+    if proposal.action in _STOPPING and not (proposal.settles or proposal.drained):
         why = busy_wait.describe_wait(
             state, instance, proposal.trigger, proposal.why, at
         )
         proposal = replace(proposal, why=why)
+    if drain_proposals.is_drained_first(state, instance, proposal):
+        first = drain_proposals.drain_instead(proposal, target)
+        drain_s = target.rolling.drain_s
+        return replace(_decision_from(instance, first, at), drain_s=drain_s)
     decision = _decision_from(instance, proposal, at)
     if proposal.forced and is_restart and target.wallet is not None:
         return _skip_polite_stop(decision, target)
@@ -207,6 +212,7 @@ def guard_input(
         proposal.trigger,
         proposal.forced,
         proposal.finishes,
+        proposal.drained,
         proposal.settles,
     )
 
@@ -229,6 +235,7 @@ def _decision_from(instance: Instance, proposal: Proposal, at: Moment) -> Decisi
         incident=instance.incident,
         forced=proposal.forced,
         settles=proposal.settles,
+        drained=proposal.drained,
     )
 
 

@@ -26,6 +26,8 @@ class Proposal:
     forced: bool = False
     finishes: bool = False
     """It finishes a remedy that a dead predecessor began."""
+    drained: bool = False
+    """It ends a drain: by the restart, or without it."""
     settles: bool = False
     """It ends an earlier recreate, forward or back."""
 

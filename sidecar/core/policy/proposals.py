@@ -9,6 +9,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import TargetState
+from sidecar.core.policy.drain_proposals import propose_after_drain
 from sidecar.core.policy.failure_proposals import propose_for_failure
 from sidecar.core.policy.planned_proposals import propose_planned
 from sidecar.core.policy.proposal import (
@@ -30,6 +31,7 @@ from sidecar.core.status import (
     own_network,
 )
 from sidecar.core.status.current_cause import current_cause, last_reason
+from sidecar.core.status.replicas import is_drained
 from sidecar.core.status.start_period import is_late
 from sidecar.core.status.streaks import is_certain
 from sidecar.core.status.target_status import (
@@ -54,6 +56,8 @@ def propose(
     """
     if instance.asked:
         return _operator_proposal(instance)
+    if instance.remedy is not None and is_drained(instance):
+        return propose_after_drain(state, instance, instance.remedy, at)
     if container_run.has_undone_stop(instance, at.mono) and instance.remedy is None:
         return Proposal(Action.STOP, Trigger.OPERATOR, None, _STOP_WAS_UNDONE)
     if container_run.engine_fault(instance):

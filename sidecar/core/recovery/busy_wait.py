@@ -2,9 +2,10 @@
 
 A planned restart asks the target and its dependents, whose work it would interrupt. A
 restart of the slow lane asks the target alone: its dependents do without it already.
+A replica that is drained is asked during its drain instead.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -20,7 +21,7 @@ from sidecar.core.model.target import InstanceId
 from sidecar.core.model.update import Update, no_update
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
-from sidecar.core.status import container_run
+from sidecar.core.status import container_run, replicas
 from sidecar.core.status.streaks import is_gone
 
 FRESH_S = 20.0
@@ -39,7 +40,12 @@ def instances_to_ask(
     if trigger is Trigger.PLANNED:
         names = state.topology.dependents.get(instance.id.target, ())
         dependents = (i for name in names for i in state.replicas(name))
-        yield from (i for i in (instance, *dependents) if _can_be_asked(state, i))
+        asked = (
+            dependents
+            if replicas.may_be_drained(state, instance)
+            else (instance, *dependents)
+        )
+        yield from (i for i in asked if _can_be_asked(state, i))
     elif trigger.is_automatic and instance.lane.name is LaneName.SLOW:
         is_dead = is_gone(instance.health) or instance.health.frozen
         if not is_dead and _can_be_asked(state, instance):
@@ -67,6 +73,8 @@ def wait_left_s(state: State, instance: Instance, at: Moment) -> float:
     settings, wait = state.target_of(instance).busy, find_wait(state, instance)
     if settings is None:
         return 0.0
+    if instance.remedy is not None and replicas.is_drained(instance):
+        return instance.remedy.deadline_mono - at.mono
     waited_s = at.mono - wait.since_mono if wait is not None else 0.0
     return settings.max_wait_s - waited_s
 
@@ -102,11 +110,12 @@ def describe_wait(
     for asked in instances_to_ask(state, instance, trigger):
         wait = find_wait(state, asked)
         if wait is not None:
-            why = _describe_result(wait, asked.name, why, at.mono - wait.since_mono)
+            why = describe_result(wait, asked.name, why, at.mono - wait.since_mono)
     return why
 
 
-def _describe_result(wait: BusyWait, name: str, why: Reason, wait_s: float) -> Reason:
+def describe_result(wait: BusyWait, name: str, why: Reason, wait_s: float) -> Reason:
+    """The reason of a restart that waited ``wait_s`` for this instance."""
     no_answer = BusyAnswer(
         BusyVerdict.UNCLEAR, Reason.of(R.NO_ANSWER_SO_FAR, seconds=wait_s)
     )
@@ -128,17 +137,18 @@ def advance_waits(state: State, decision: Decision, at: Moment) -> State:
     """Begin the waits that a decision asks for; end those of a restart that begins."""
     instance = state.instances[decision.instance]
     if decision.guard is Guard.BUSY:
-        return _begin_waits(state, instance, decision.trigger, at)
-    if decision.action in _ENDING_ACTIONS:
+        asked = instances_to_ask(state, instance, decision.trigger)
+        return _begin_waits(state, asked, at)
+    if decision.action is Action.DRAIN and _can_be_asked(state, instance):
+        return _begin_waits(state, (instance,), at)
+    if decision.action in _ENDING_ACTIONS or decision.drained:
         return end_waits(state, instance.id.target)
     return state
 
 
-def _begin_waits(
-    state: State, instance: Instance, trigger: Trigger, at: Moment
-) -> State:
+def _begin_waits(state: State, to_ask: Iterable[Instance], at: Moment) -> State:
     waits = {i: w for i, w in state.busy_waits.items() if i in state.instances}
-    for asked in instances_to_ask(state, instance, trigger):
+    for asked in to_ask:
         container = asked.container
         if container is not None and find_wait(state, asked) is None:
             waits[asked.id] = BusyWait(container.run, at.mono)

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.decision import Action, Decision, Trigger
+from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import DueRestart, PlannedRestart, State
 from sidecar.core.model.target import AfterDependency, InstanceId
+from sidecar.core.model.update import replace_instances
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import busy_wait
+from sidecar.core.status.replicas import is_drained
 
 PLAN_STEP_S = 600.0
 """Time that a planned restart may wait for its next step before that is skipped."""
@@ -37,18 +40,30 @@ def mark_due(state: State, target: str, why: Reason, at: Moment) -> State:
 
 
 def cancel_plan(state: State, target: str) -> State:
-    """Cancel the planned restart of ``target``, due or under way."""
+    """Cancel the planned restart of ``target``, due or under way.
+
+    The drain of a replica for it ends.
+    """
     is_under_way = state.plan is not None and state.plan.target == target
+    instances = (state.instances[i] for i in instances_to_restart(state, target))
+    drained = [replace(i, remedy=None) for i in instances if _is_drained_for_plan(i)]
     return replace(
-        busy_wait.end_waits(state, target),
+        busy_wait.end_waits(replace_instances(state, *drained), target),
         due=_due_without(state, target),
         plan=None if is_under_way else state.plan,
     )
 
 
+def _is_drained_for_plan(instance: Instance) -> bool:
+    remedy = instance.remedy
+    if remedy is None or remedy.decision.trigger is not Trigger.PLANNED:
+        return False
+    return is_drained(instance)
+
+
 def advance_plan(state: State, decision: Decision, at: Moment) -> State:
     """Note that a planned restart, or its next step, was begun or skipped."""
-    if decision.action is Action.HOLD:
+    if decision.action in {Action.HOLD, Action.DRAIN}:
         return state
     deadline_mono = at.mono + PLAN_STEP_S
     plan = state.plan

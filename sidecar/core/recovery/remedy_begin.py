@@ -17,12 +17,13 @@ from sidecar.core.recovery import (
     balance_check,
     busy_wait,
     dependents,
+    drain,
     planned_restart,
     recreation,
     restart_rate,
     retry_budget,
 )
-from sidecar.core.status import crash_loop
+from sidecar.core.status import crash_loop, replicas
 
 ACT_MARGIN_S = 150.0
 """Time beyond the stop timeout after which a remedy has no result any more.
@@ -71,6 +72,10 @@ def _apply_decision(instance: Instance, event: DecisionMade) -> Instance:
     if decision.action is Action.LOOK:
         now = event.at.mono
         return replace(noted, looked=decision.run, looked_mono=now)
+    if decision.action is Action.DRAIN:
+        return drain.begin_drain(noted, event)
+    if decision.drained:
+        noted = replace(noted, remedy=None)
     if decision.action is Action.LOAD_WALLET:
         lane = retry_budget.count_try(noted.load_lane, event.at.mono)
         return replace(noted, loading=decision, load_lane=lane)
@@ -83,6 +88,8 @@ def _apply_decision(instance: Instance, event: DecisionMade) -> Instance:
 
 def _completes_takeover(instance: Instance, decision: Decision) -> bool:
     """Does it complete a remedy that an earlier, dead process began?"""
+    if replicas.is_drained(instance):
+        return False
     return decision.action in STARTING_ACTIONS and instance.remedy is not None
 
 

@@ -65,6 +65,8 @@ def _update_lanes(state: State, instance: Instance, ended: RemedyEnded) -> Insta
     """
     helped = ended.outcome is RemedyOutcome.RECOVERED and not instance.looping
     if helped:
+        if ended.action in STARTING_ACTIONS:
+            instance = replace(instance, returned_mono=ended.at.mono)
         return replace(instance, lane=Lane(), load_lane=Lane())
     if ended.action not in STARTING_ACTIONS:
         return instance

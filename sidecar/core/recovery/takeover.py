@@ -123,12 +123,15 @@ def resume_instance(instance: Instance, at: Moment) -> Instance:
     """Resume a listed instance that a dead process of Sidecar had watched.
 
     A remedy in verification gets time for a few probes, however long Sidecar was away.
+    A drain goes on: nothing else was done, and its end does not move.
     For one under way, ``detect_completed_restart`` finds out whether it was done.
     """
     # The engine reports events again to a new process that the old one has counted.
     loaded = replace(instance, loading=None, overlap=RestartOverlap())
     remedy = loaded.remedy
     if remedy is None:
+        return loaded
+    if remedy.phase is RemedyPhase.DRAINING:
         return loaded
     container = loaded.container
     unclear = container is not None and container.run == remedy.decision.run

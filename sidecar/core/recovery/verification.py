@@ -178,6 +178,9 @@ def _deadline_mono(
     """
     if remedy.phase is RemedyPhase.ACTING:
         return remedy.deadline_mono
+    if remedy.phase is RemedyPhase.DRAINING:
+        # The decision that ends the drain comes first.
+        return remedy.deadline_mono + ACT_MARGIN_S
     if remedy.phase is RemedyPhase.VERIFYING:
         wallet = target.wallet
         if wallet is None or not is_kept_waiting(instance, target, at.mono):

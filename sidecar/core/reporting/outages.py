@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry, StateChange
-from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.target_state import BROKEN_STATES, TargetState
 from sidecar.core.reporting.monitored_time import MonitoredTime
 
 UNKNOWN_CAUSE = "unknown"
@@ -76,6 +76,7 @@ _KINDS: Mapping[str, IntervalKind] = MappingProxyType(
         TargetState.DEGRADED: IntervalKind.UP,
         TargetState.FAILING: IntervalKind.DOWN,
         TargetState.DOWN: IntervalKind.DOWN,
+        TargetState.DRAINING: IntervalKind.UP,
         TargetState.RECOVERING: IntervalKind.PLANNED,
         TargetState.CRASH_LOOP: IntervalKind.DOWN,
         TargetState.DEAD_LETTER: IntervalKind.DOWN,
@@ -83,14 +84,7 @@ _KINDS: Mapping[str, IntervalKind] = MappingProxyType(
         TargetState.MISSING: IntervalKind.DOWN,
     }
 )
-_CERTAIN = frozenset(
-    {
-        TargetState.DOWN,
-        TargetState.RECOVERING,
-        TargetState.CRASH_LOOP,
-        TargetState.DEAD_LETTER,
-    }
-)
+_CERTAIN = BROKEN_STATES - {TargetState.STOPPED, TargetState.MISSING}
 
 
 class OutageTracker:

@@ -6,7 +6,7 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
-from sidecar.core.model.target_state import BROKEN_STATES, WORKING_STATES, TargetState
+from sidecar.core.model.target_state import BROKEN_STATES, SERVING_STATES, TargetState
 from sidecar.core.status.current_cause import current_cause
 from sidecar.core.status.target_status import is_done
 
@@ -34,7 +34,7 @@ def blocking_dependencies(state: State, name: str) -> Iterator[Instance]:
     """
     for upstream in state.topology.upstreams.get(name, ()):
         replicas = tuple(state.replicas(upstream))
-        serves = any(replica.state in WORKING_STATES for replica in replicas)
+        serves = any(replica.state in SERVING_STATES for replica in replicas)
         for replica in replicas:
             if is_done(replica):
                 continue

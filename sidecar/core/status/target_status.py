@@ -118,6 +118,8 @@ def _status_when_stopped(instance: Instance, container: Container) -> TargetStat
 def _status_under_remedy(instance: Instance, remedy: Remedy) -> TargetStatus:
     """Status during a remedy; in verification the cause is that of the new run."""
     action, cause = remedy.decision.action, remedy.decision.cause
+    if remedy.phase is RemedyPhase.DRAINING:
+        return TargetStatus(TargetState.DRAINING, None, _describe_phase(remedy))
     if remedy.phase is not RemedyPhase.VERIFYING or not _has_own_problem(instance):
         return TargetStatus(TargetState.RECOVERING, cause, _describe_phase(remedy))
     last = last_reason(instance)
@@ -129,6 +131,9 @@ def _status_under_remedy(instance: Instance, remedy: Remedy) -> TargetStatus:
 def _describe_phase(remedy: Remedy) -> Reason:
     action = remedy.decision.action
     match remedy.phase:
+        case RemedyPhase.DRAINING:
+            until_wall = remedy.began.wall + remedy.decision.drain_s
+            return Reason.of(R.IS_DRAINED, action=action, until_wall=until_wall)
         case RemedyPhase.ACTING if remedy.note:
             return Reason.of(R.REMEDY_DOING, action=action, reason=remedy.note)
         case RemedyPhase.ACTING:

@@ -20,6 +20,7 @@ from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId
 from sidecar.core.model.transition import (
     IncidentChanged,
     IncidentStep,
@@ -61,7 +62,10 @@ def on_planned_restart_cancelled(
     state: State, event: PlannedRestartCancelled
 ) -> Update:
     """Cancel a planned restart."""
-    return Update(planned_restart.cancel_plan(state, event.target), (), ())
+    touched: tuple[InstanceId, ...] = ()
+    if event.target in state.targets:
+        touched = planned_restart.instances_to_restart(state, event.target)
+    return Update(planned_restart.cancel_plan(state, event.target), (), touched)
 
 
 def on_restart_requested(state: State, event: RestartRequested) -> Update:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sidecar.core.model.maintenance_task import Task, TaskOutcome, TaskResult
 from sidecar.core.model.state import State
-from sidecar.core.model.target_state import WORKING_STATES
+from sidecar.core.model.target_state import SERVING_STATES
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.tasks.task_tools import TaskTools
@@ -14,7 +14,7 @@ async def run_task(_: Task, tools: TaskTools) -> TaskResult:
     """Sum up the present state."""
     state = tools.state()
     instances = tuple(state.instances.values())
-    works = sum(instance.state in WORKING_STATES for instance in instances)
+    works = sum(instance.state in SERVING_STATES for instance in instances)
     open_count = sum(incident.open for incident in state.incidents.values())
     details = (*_failing_instances(state), *_problems(state))
     outcome = TaskOutcome.FINDINGS if details or open_count else TaskOutcome.DONE
@@ -26,7 +26,7 @@ async def run_task(_: Task, tools: TaskTools) -> TaskResult:
 
 def _failing_instances(state: State) -> Iterator[Reason]:
     for instance in state.instances.values():
-        if instance.state not in WORKING_STATES:
+        if instance.state not in SERVING_STATES:
             yield Reason.of(R.IS_IN_STATE, root=instance.name, state=instance.state)
 
 

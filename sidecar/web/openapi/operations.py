@@ -58,6 +58,7 @@ _HEALTH = (
         health.TargetHealth,
         parameters.TARGET,
         parameters.REPLICA,
+        parameters.DRAIN,
     ),
     read("/metrics", "health", "Metrics for Prometheus", _METRICS),
 )

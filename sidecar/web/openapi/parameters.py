@@ -41,6 +41,11 @@ LIVENESS = Parameter(
     "1: 503 only while a restart is due that Sidecar itself may not carry out",
     {"enum": ["0", "1"]},
 )
+DRAIN = Parameter(
+    "drain",
+    "The status while the replica is drained; 503 by default",
+    {"enum": ["404", "503"]},
+)
 TASK = Parameter("task", "A maintenance task, by name", _NAME, is_in_path=True)
 OF_TASK = Parameter("task", "Only runs of this task", {"type": "string"})
 RUNS = Parameter(

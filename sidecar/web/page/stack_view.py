@@ -7,7 +7,7 @@ from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Mode
-from sidecar.core.model.target_state import WORKING_STATES, TargetState
+from sidecar.core.model.target_state import SERVING_STATES, TargetState
 from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.web.page.target_view import TargetView, Time
 from sidecar.web.page.texts import PageTexts, machine_time, sentence
@@ -77,7 +77,7 @@ def build_summary(
     )
 
 
-_WORKING = frozenset(state.value for state in WORKING_STATES)
+_WORKING = frozenset(state.value for state in SERVING_STATES)
 _LEVEL_ORDER = ("bad", "busy", "warn", "idle", "ok")
 
 

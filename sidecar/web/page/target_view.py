@@ -24,6 +24,7 @@ LEVELS = {
     TargetState.DEGRADED: "warn",
     TargetState.UNKNOWN: "idle",
     TargetState.STARTING: "busy",
+    TargetState.DRAINING: "busy",
     TargetState.RECOVERING: "busy",
     TargetState.STOPPED: "idle",
     TargetState.FAILING: "warn",
@@ -121,10 +122,15 @@ def _time(texts: PageTexts, wall: float, now: Moment) -> Time:
     return Time(machine_time(wall), texts.clock(wall, now.wall))
 
 
+_WITHOUT_PROBLEM = frozenset(
+    {TargetState.HEALTHY, TargetState.STARTING, TargetState.DRAINING}
+)
+
+
 def _problem(instance: Instance, texts: PageTexts) -> str:
     if instance.state is TargetState.DEGRADED:
         return texts("problem.degraded")
-    if instance.state in {TargetState.HEALTHY, TargetState.STARTING}:
+    if instance.state in _WITHOUT_PROBLEM:
         return ""
     if instance.cause is None:
         return texts("problem.unknown")

@@ -3,6 +3,7 @@
 from aiohttp import web
 from msgspec import Struct
 
+from sidecar.core.model.target_state import TargetState
 from sidecar.core.text.known_names import list_known
 from sidecar.web.query import parse_query
 from sidecar.web.response import RequestRefused, json_response
@@ -58,9 +59,13 @@ class HealthRoutes:
     async def _healthz_replica(self, request: web.Request) -> web.Response:
         name, replica = request.match_info["target"], request.match_info["replica"]
         answer = health.health_of_replica(self._services.state(), name, replica)
+        drain_status = _parse_drain_status(request)
         if answer is None:
             raise self._unknown_replica(name, replica)
-        return _answer_health(*answer)
+        well, view = answer
+        if view.state == TargetState.DRAINING:
+            return json_response(view, drain_status)
+        return _answer_health(well, view)
 
     def _unknown_replica(self, name: str, replica: str) -> RequestRefused:
         state = self._services.state()
@@ -81,6 +86,14 @@ def _asks_liveness(request: web.Request) -> bool:
     if value not in {"0", "1"}:
         raise RequestRefused(400, "liveness is not 0 or 1")
     return value == "1"
+
+
+def _parse_drain_status(request: web.Request) -> int:
+    """The status for a replica that is drained, as the load balancer wants it."""
+    value = parse_query(request, drain="503")["drain"]
+    if value not in {"404", "503"}:
+        raise RequestRefused(400, "drain is not 404 or 503")
+    return int(value)
 
 
 def _answer_health(well: bool, view: Struct) -> web.Response:  # noqa: FBT001 - a view's pair

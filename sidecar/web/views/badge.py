@@ -20,6 +20,7 @@ STATE_COLOURS = {
     TargetState.DEGRADED: AMBER,
     TargetState.FAILING: AMBER,
     TargetState.DOWN: RED,
+    TargetState.DRAINING: BLUE,
     TargetState.RECOVERING: BLUE,
     TargetState.CRASH_LOOP: RED,
     TargetState.DEAD_LETTER: RED,

@@ -22,7 +22,7 @@ from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
-from sidecar.core.model.target_state import WORKING_STATES
+from sidecar.core.model.target_state import SERVING_STATES, WORKING_STATES
 from sidecar.core.policy.decide import decision_in_force
 from sidecar.core.ports.loop import PlannedTime
 from sidecar.core.recovery.retry_budget import tries_in_window
@@ -123,7 +123,7 @@ def held_by(state: State, instance: Instance, now: Moment) -> str | None:
         return settling.root
     for name in state.topology.upstreams.get(instance.id.target, ()):
         for upstream in state.replicas(name):
-            if upstream.state not in WORKING_STATES:
+            if upstream.state not in SERVING_STATES:
                 return upstream.name
     return None
 

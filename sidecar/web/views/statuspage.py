@@ -34,6 +34,7 @@ _COMPONENT_STATUS = {
     TargetState.DEGRADED: "degraded_performance",
     TargetState.FAILING: "degraded_performance",
     TargetState.DOWN: "major_outage",
+    TargetState.DRAINING: "operational",
     TargetState.RECOVERING: "major_outage",
     TargetState.CRASH_LOOP: "major_outage",
     TargetState.DEAD_LETTER: "major_outage",

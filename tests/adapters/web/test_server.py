@@ -21,7 +21,7 @@ from sidecar.core.model.event import (
     RestartRequested,
     ResumeRequested,
 )
-from sidecar.core.model.target import InstanceId
+from sidecar.core.model.target import InstanceId, RollingSettings, Target
 from sidecar.core.text.printable import printable
 from sidecar.telemetry.exposition import PIECE_CHARACTERS
 from sidecar.web.auth import is_authorised
@@ -39,7 +39,7 @@ from tests.support.api_services import (
     make_component,
     trigger_planned_restart,
 )
-from tests.support.rule_world import SERVICE, container
+from tests.support.rule_world import SERVICE, WALLET, RuleWorld, container
 
 MAX_LISTENERS = Limits().event_listeners
 
@@ -58,6 +58,14 @@ async def caller() -> AsyncIterator[Caller]:
 async def without_token() -> AsyncIterator[Caller]:
     async for one in run_server(ApiServiceFakes(token=None)):
         yield one
+
+
+def add_second_replica(world: RuleWorld, service: Target) -> None:
+    """Give the service a second replica; both work."""
+    world.targets = (WALLET, service)
+    world.containers[InstanceId(SERVICE.name, 2)] = container(SERVICE.name, 2)
+    world.relist()
+    world.works(f"{SERVICE.name}-1", f"{SERVICE.name}-2")
 
 
 # --- health
@@ -101,6 +109,25 @@ async def test_healthz_covers_all_targets_or_one(caller: Caller) -> None:
     assert (await caller.get("/healthz/bitcoincash-service/1"))[0] == 200
     assert (await caller.get("/healthz/bitcoincash-service/9"))[0] == 404
     assert (await caller.get("/healthz/nobody"))[0] == 404
+
+
+async def test_a_drained_replica_is_503_or_404_and_its_target_works(
+    caller: Caller,
+) -> None:
+    world = caller.fakes.world
+    add_second_replica(world, replace(SERVICE, rolling=RollingSettings(30.0)))
+    world.send(RestartRequested(world.now, f"{SERVICE.name}-2"))
+    path = f"/healthz/{SERVICE.name}/2"
+    status, body = await caller.get(path)
+    assert (status, body["state"], body["cause"]) == (503, "draining", None)
+    assert (await caller.get(f"{path}?drain=503"))[0] == 503
+    assert (await caller.get(f"{path}?drain=404")) == (404, body)
+    assert (await caller.get(f"/healthz/{SERVICE.name}/1?drain=404"))[0] == 200
+    assert (await caller.get(f"/healthz/{SERVICE.name}"))[0] == 200
+    status, body = await caller.get(f"{path}?drain=200")
+    assert (status, body["error"]) == (400, "drain is not 404 or 503")
+    world.wait(30.5)
+    assert (await caller.get(f"{path}?drain=404"))[0] == 503, "it is restarted now"
 
 
 async def test_metrics_are_sent_in_pieces_and_whole(caller: Caller) -> None:
@@ -301,11 +328,7 @@ async def test_a_refused_restart_is_409_with_the_guards_reason(
 
 
 async def test_a_target_of_several_replicas_wants_one_named(caller: Caller) -> None:
-    world = caller.fakes.world
-    second = InstanceId("bitcoincash-service", 2)
-    world.containers[second] = container("bitcoincash-service", 2)
-    world.relist()
-    world.works("bitcoincash-service-1", "bitcoincash-service-2")
+    add_second_replica(caller.fakes.world, SERVICE)
     path = "/api/v1/targets/bitcoincash-service/restart"
     status, body = await caller.post(path)
     assert status == 400

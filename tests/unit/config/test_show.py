@@ -75,6 +75,7 @@ def test_every_setting_of_the_process_is_shown() -> None:
         "after_dependency",
         "settle",
         "restart",
+        "rolling",
         "recreate",
     ]
     probe = targets["wallet"]["probe"][0]

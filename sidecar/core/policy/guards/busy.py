@@ -11,6 +11,9 @@ from sidecar.core.recovery import busy_wait
 
 def check_busy(case: GuardInput) -> Reason | None:
     """Wait while the target, or a dependent of a planned restart, is busy."""
+    if case.drained:
+        # It was asked before and during the drain.
+        return None
     if case.settles or case.action not in {Action.RESTART, Action.RECREATE}:
         return None
     asked = busy_wait.instances_to_ask(case.state, case.instance, case.trigger)

@@ -7,7 +7,7 @@ from sidecar.core.model.target_state import BROKEN_STATES
 from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
-from sidecar.core.status import presumed_dependencies
+from sidecar.core.status import presumed_dependencies, replicas
 from sidecar.core.status.dependencies import (
     blocking_dependencies,
     is_dependency_unconfirmed,
@@ -22,7 +22,7 @@ def check_remedy_running(case: GuardInput) -> Reason | None:
         if other.remedy is None and other.loading is None:
             continue
         is_same = other.id == case.instance.id
-        if is_same and case.finishes:
+        if is_same and (case.finishes or _ends_drain(case, other)):
             continue
         if is_same and case.action is Action.LOAD_WALLET and _is_verifying(other):
             continue
@@ -45,7 +45,15 @@ def _does_not_block(case: GuardInput, other: Instance) -> bool:
     """
     if case.finishes and presumed_dependencies.is_only_verified(other):
         return True
+    if case.trigger.is_automatic and replicas.is_drained(other):
+        # Nothing was done yet, and the drain ends.
+        return True
     return presumed_dependencies.gives_way(case.state, case.instance, other)
+
+
+def _ends_drain(case: GuardInput, instance: Instance) -> bool:
+    """Is it the restart after the drain, or one that does not wait for its end?"""
+    return replicas.is_drained(instance) and (case.drained or case.forced)
 
 
 def _is_verifying(instance: Instance) -> bool:

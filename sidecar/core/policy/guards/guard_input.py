@@ -25,5 +25,7 @@ class GuardInput:
     """An operator used ``--now``: waiting times and budgets do not apply."""
     finishes: bool = False
     """It finishes a remedy of a dead predecessor, which was permitted then."""
+    drained: bool = False
+    """The replica has been drained for it."""
     settles: bool = False
     """It ends a recreate, forward or back: nothing is to stay half done."""

@@ -70,6 +70,11 @@ LIFTINGS: Mapping[Guard, Lifting] = MappingProxyType(
             "the dependency works, and the time to follow it (settle) has passed",
             is_timed=True,
         ),
+        Guard.DRAINING: Lifting(
+            "the other replicas work, and rolling.pause has passed since the last "
+            "restart; sidecar restart {target} does not wait for that",
+            is_timed=True,
+        ),
         Guard.RATE_LIMIT: Lifting(
             "earlier restarts are older than an hour; "
             "sidecar restart {target} --now does not wait for that",

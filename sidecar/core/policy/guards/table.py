@@ -31,6 +31,7 @@ from sidecar.core.policy.guards.operator import (
     check_opted_out,
     check_paused,
 )
+from sidecar.core.policy.guards.replicas import check_draining
 from sidecar.core.policy.guards.target import (
     check_recently_restarted,
     check_self_restart,
@@ -69,6 +70,7 @@ GUARDS: tuple[tuple[Guard, Check], ...] = (
     (Guard.HOST, check_host),
     (Guard.REMEDY_RUNNING, check_remedy_running),
     (Guard.DEPENDENCY, check_dependency),
+    (Guard.DRAINING, check_draining),
     (Guard.RATE_LIMIT, check_rate_limit),
     (Guard.INEFFECTIVE, check_ineffective),
     (Guard.BACKOFF, check_backoff),

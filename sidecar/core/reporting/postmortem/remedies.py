@@ -25,6 +25,7 @@ from sidecar.core.text.markdown import escape, format_table
 
 _ACTION_TEXTS = {
     Action.START: "started again",
+    Action.DRAIN: "drained",
     Action.RESTART: "restarted",
     Action.RECREATE: "recreated with the same settings",
     Action.LOAD_WALLET: "told to open its wallet",

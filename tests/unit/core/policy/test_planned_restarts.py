@@ -341,6 +341,7 @@ def test_only_the_first_replica_reports_a_held_planned_restart() -> None:
     world.send(EngineReachabilityChanged(world.now, reachable=True))
     world.complete_remedy(f"{ROOT}-1")
     world.works(f"{ROOT}-1")
+    world.wait(30.0)
     assert [name for name, _ in world.acts()] == [f"{ROOT}-1", f"{ROOT}-2"]
 
 

@@ -47,6 +47,7 @@ NUMBERS = frozenset(
         "tries",
         "unread_s",
         "used_mib",
+        "until_wall",
         "wait_s",
         "window_s",
     }
