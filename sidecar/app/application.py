@@ -9,6 +9,7 @@ from loguru import logger
 from sidecar import __version__
 from sidecar.app.backups import Backups
 from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
+from sidecar.app.engine_features import FeaturesInUse
 from sidecar.app.engine_opening import renew_targets
 from sidecar.app.housekeeping import freeze_startup_objects, note_alive
 from sidecar.app.loop_access import LoopAccess
@@ -91,6 +92,9 @@ class Application:
         self._watchdog = self._build_watchdog(restored)
         self._reload = SettingsReload(
             file, settings, texts, context.stack, self._clock, self.post
+        )
+        context.link.features_in_use = FeaturesInUse(
+            lambda: self._reload.settings, lambda: self._watchdog.state
         )
         self._targets = TargetSource(
             lambda: self._reload.settings,

@@ -31,6 +31,7 @@ from sidecar.core.setup.proposal import SetupProposal, propose_setup
 from sidecar.core.setup.stack_facts import ServiceFacts, StackFacts
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker_host import BadEngineAddress
+from sidecar.engine.features import Feature
 from sidecar.engine.projects import projects_seen
 from sidecar.engine.survey import Survey, SurveyedService, survey_stack
 from sidecar.host.signals import catches_sigterm
@@ -183,7 +184,10 @@ async def _survey_stack(stack: str | None) -> _Surveyed:
     mask = Mask()
     own = await find_own_container_once(mask)
     link = EngineConnection.from_environ(
-        os.environ, on_request=lambda *_: None, mask=mask
+        os.environ,
+        on_request=lambda *_: None,
+        mask=mask,
+        features_in_use=lambda: {Feature.DOCTOR},
     )
     try:
         name = stack or os.environ.get("SIDECAR_STACK") or (own.stack if own else "")

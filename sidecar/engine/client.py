@@ -1,28 +1,48 @@
-"""The SDK's client, with deadlines."""
+"""The SDK's client, with deadlines, and limited to the calls on the list."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any
 
 import docker
 import requests
 
+from sidecar.core.ports.engine import EngineRefused
 from sidecar.engine.api_version import OLDEST_API, ApiAgreement, agree_on_version
+from sidecar.engine.calls import find_call
 from sidecar.engine.docker_host import Address
-from sidecar.engine.errors import Mask, raise_for_status
+from sidecar.engine.errors import CallNotListed, Mask, one_line, raise_for_status
+from sidecar.engine.features import Feature
 
 CALLS_AT_ONCE = 8
 CONNECT_S = 3.0
 _SHORTEST_S = 0.05
 
+FeaturesInUse = Callable[[], AbstractSet[Feature]]
+"""The gated features whose calls may be sent now; called in any thread."""
+
+
+def use_none() -> AbstractSet[Feature]:
+    """No gated feature."""
+    return frozenset()
+
 
 class Client(docker.APIClient):
-    """An APIClient whose requests end by the deadline of the thread they run in."""
+    """An APIClient that sends only calls on the list, before the thread's deadline.
+
+    Every request of Sidecar to the engine passes ``send``: the SDK's methods and the
+    streams of events and logs alike.
+    """
 
     def __init__(
-        self, address: Address, agreement: ApiAgreement, mask: Mask = str
+        self,
+        address: Address,
+        agreement: ApiAgreement,
+        mask: Mask = str,
+        features_in_use: FeaturesInUse = use_none,
     ) -> None:
         super().__init__(
             address.url,
@@ -35,6 +55,10 @@ class Client(docker.APIClient):
         self.trust_env = False
         self._thread = threading.local()
         self.other_engine = agreement.other
+        self._features_in_use = features_in_use
+        # Normalized as the URLs of requests are.
+        base = requests.Request("GET", self.base_url).prepare().url or ""
+        self._prepared_base_url = base.rstrip("/")
         self.mask = mask
         """Masks containers' texts before they are cut, in the thread of the call."""
 
@@ -62,12 +86,43 @@ class Client(docker.APIClient):
         request: requests.PreparedRequest,
         **kwargs: Any,  # noqa: ANN401 - requests' own
     ) -> requests.Response:
-        """Send one request, unless the deadline has passed."""
+        """Send one request, unless the deadline has passed. CallNotListed."""
+        self._check(request)
         remaining_s = self.remaining_s()
         if remaining_s <= 0.0:
             raise requests.ConnectTimeout("the deadline passed before it was sent")
         kwargs["timeout"] = (min(CONNECT_S, remaining_s), max(remaining_s, _SHORTEST_S))
-        return super().send(request, **kwargs)
+        # A redirect would be a second request, chosen by whoever answered.
+        kwargs["allow_redirects"] = False
+        answer = super().send(request, **kwargs)
+        if answer.is_redirect:
+            answer.close()
+            raise EngineRefused(
+                f"the engine answered {answer.status_code}: a redirect, and Sidecar "
+                "follows none; DOCKER_HOST must name the engine itself"
+            )
+        return answer
+
+    def _check(self, request: requests.PreparedRequest) -> None:
+        """CallNotListed: the request is not on the list, or its feature is not used."""
+        url, method = request.url or "", request.method or ""
+        target = url.removeprefix(self._prepared_base_url)
+        call = None
+        # A fragment would not be sent: the URL would not be what is checked.
+        if target != url and "#" not in target:
+            call = find_call(method, target, self.api_version)
+        if call is None:
+            raise CallNotListed(
+                f"not sent: {method} {one_line(target, self.mask)} is not on Sidecar's "
+                "list of engine calls (docs/engine-access.md)"
+            )
+        feature = call.feature
+        if feature.rule.is_gated and feature not in self._features_in_use():
+            raise CallNotListed(
+                f"not sent: {method} {call.path} is only for the feature "
+                f"{feature.value!r}, which the settings do not use "
+                "(docs/engine-access.md)"
+            )
 
     def _raise_for_status(self, response: requests.Response) -> None:
         """Override the SDK's method, which fails on answers that are no JSON."""
@@ -78,7 +133,12 @@ class Client(docker.APIClient):
         return f"{self.base_url}/v{self.api_version}{path}"
 
 
-def open_client(address: Address, until: float, mask: Mask = str) -> Client:
+def open_client(
+    address: Address,
+    until: float,
+    mask: Mask = str,
+    features_in_use: FeaturesInUse = use_none,
+) -> Client:
     """A client in the agreed API version. EngineRefused: the engine is too old."""
     unversioned = Client(address, ApiAgreement(OLDEST_API, ""))
     unversioned.set_deadline(until)
@@ -86,6 +146,6 @@ def open_client(address: Address, until: float, mask: Mask = str) -> Client:
         agreement = agree_on_version(unversioned.version(api_version=False))
     finally:
         unversioned.close()
-    client = Client(address, agreement, mask)
+    client = Client(address, agreement, mask, features_in_use)
     client.set_deadline(until)
     return client

@@ -29,10 +29,17 @@ from sidecar.core.ports.engine import (
     EngineTimeout,
     EngineUnreachable,
 )
-from sidecar.engine.client import CALLS_AT_ONCE, Client, open_client
+from sidecar.engine.client import (
+    CALLS_AT_ONCE,
+    Client,
+    FeaturesInUse,
+    open_client,
+    use_none,
+)
 from sidecar.engine.docker_host import Address, address_from
 from sidecar.engine.errors import (
     TRANSLATED_ERRORS,
+    CallNotListed,
     ConnectionBroke,
     CouldNotConnect,
     Mask,
@@ -65,8 +72,11 @@ class EngineConnection:
         on_request: RequestObserver,
         breaker: CircuitBreaker = _BREAKER,
         mask: Mask = str,
+        features_in_use: FeaturesInUse = use_none,
     ) -> None:
         self._address = address
+        self.features_in_use = features_in_use
+        """Calls of other gated features are refused unsent; set it before a call."""
         self.mask = mask
         """Masks the engine's texts, in the threads of the calls."""
         self._on_request = on_request
@@ -85,13 +95,15 @@ class EngineConnection:
         *,
         on_request: RequestObserver,
         mask: Mask = str,
+        features_in_use: FeaturesInUse = use_none,
     ) -> "EngineConnection":
         """A connection to the engine of DOCKER_HOST and related variables.
 
         Nothing is sent yet, but certificates are read from disk: call it before the
         loop runs. BadEngineAddress.
         """
-        return cls(address_from(environ), on_request, mask=mask)
+        address = address_from(environ)
+        return cls(address, on_request, mask=mask, features_in_use=features_in_use)
 
     @property
     def breaker_state(self) -> BreakerState:
@@ -210,6 +222,9 @@ class EngineConnection:
             return
         if operation not in self._forbidden:
             self._forbidden.add(operation)
+            if isinstance(error, CallNotListed):
+                logger.error("a call was refused by Sidecar itself: {}", error)
+                return
             logger.warning(
                 "the engine does not allow {}: {}; docs/engine-access.md has what is "
                 "missed without it",
@@ -260,7 +275,7 @@ class EngineConnection:
 
     def _open_client(self, until: float) -> Client:
         try:
-            return open_client(self._address, until, self.mask)
+            return open_client(self._address, until, self.mask, self.features_in_use)
         except (*TRANSLATED_ERRORS, EngineError) as error:
             translated = engine_error(error, self.mask)
             if isinstance(translated, EngineTimeout):

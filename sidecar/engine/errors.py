@@ -48,6 +48,10 @@ class NotFound(EngineRefused):
     """Something other than the requested container does not exist."""
 
 
+class CallNotListed(EngineForbidden):
+    """Sidecar refused its own call: it is not on the list, or its feature is off."""
+
+
 class ConnectionBroke(EngineTimeout):
     """The connection broke before the answer was complete."""
 

@@ -32,7 +32,7 @@ PARKED, FICKLE, GREEDY, UNCHECKED = "parked", "fickle", "greedy", "unchecked"
 HUNGRY, TALKER = "hungry", "talker"
 HTTP_TARGETS = (GATEWAY, SHOP, LOCKED, BARRED, BLIND, PARKED, FICKLE, GREEDY)
 NAMES = (WALLET, LOOPER, UNCHECKED, HUNGRY, TALKER, *HTTP_TARGETS)
-IDS = {name: f"{number:012x}" for number, name in enumerate(NAMES, start=16)}
+IDS = {name: f"{number:064x}" for number, name in enumerate(NAMES, start=16)}
 WALLET_PROGRAM = REPOSITORY / "compose" / "demo" / "wallet" / "wallet.py"
 USER, PASSWORD = "bchrpc", "rpc-password-of-the-test"
 GOOD_ANSWERS = 3

@@ -24,6 +24,7 @@ from sidecar.core.ports.engine import (
 from sidecar.core.status.run_log import find_run_start, select_lines
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
+from sidecar.engine.features import ALL_FEATURES
 from sidecar.engine.own_container import find_own_container
 from sidecar.engine.stream import Item
 
@@ -89,7 +90,9 @@ def neighbour(client: docker.APIClient) -> Iterator[Stack]:
 
 @pytest.fixture
 def link() -> EngineConnection:
-    return EngineConnection.from_environ(os.environ, on_request=lambda *_: None)
+    return EngineConnection.from_environ(
+        os.environ, on_request=lambda *_: None, features_in_use=lambda: ALL_FEATURES
+    )
 
 
 @pytest.fixture

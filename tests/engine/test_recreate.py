@@ -16,6 +16,7 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.status.set_aside import set_aside_name
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
+from sidecar.engine.features import ALL_FEATURES
 from sidecar.engine.replacement_plan import differences
 from tests.engine.harness import QUICK_RESTART, RUN_LABEL, SidecarBox, Stack, config
 
@@ -329,7 +330,9 @@ def refused_project(tmp_path: Path) -> Iterator[str]:
 
 def test_containers_that_cannot_be_made_again_are_found(refused_project: str) -> None:
     async def plan() -> dict[str, list[R]]:
-        link = EngineConnection.from_environ({}, on_request=lambda *_: None)
+        link = EngineConnection.from_environ(
+            {}, on_request=lambda *_: None, features_in_use=lambda: ALL_FEATURES
+        )
         engine = DockerEngine(link, refused_project)
         try:
             obstacle_codes = {}

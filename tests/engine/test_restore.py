@@ -22,6 +22,7 @@ from sidecar.core.ports.engine import FileAbsent
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
+from sidecar.engine.features import ALL_FEATURES
 from sidecar.engine.throwaway import ThrowawayContainers
 from tests.engine.harness import (
     DEFAULT_WALLET,
@@ -73,7 +74,9 @@ class Bench(NamedTuple):
 
 @pytest.fixture
 async def bench(stack: Stack) -> AsyncIterator[Bench]:
-    link = EngineConnection.from_environ(os.environ, on_request=lambda *_: None)
+    link = EngineConnection.from_environ(
+        os.environ, on_request=lambda *_: None, features_in_use=lambda: ALL_FEATURES
+    )
     engine = DockerEngine(link, stack.project)
     throwaways = ThrowawayContainers(link, stack.project)
     test = RestoreTest(throwaways, engine, str)

@@ -11,6 +11,7 @@ from sidecar.core.circuit_breaker import CircuitBreaker
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.docker_host import address_from
+from sidecar.engine.features import ALL_FEATURES
 from tests.support.engine_server import EngineServer
 
 OWN = "a" * 64
@@ -39,7 +40,10 @@ def link_to(
 ) -> EngineConnection:
     address = address_from({"DOCKER_HOST": f"unix://{server._where}"})
     return EngineConnection(
-        address, lambda op, end, _: requests.append((op, end)), breaker
+        address,
+        lambda op, end, _: requests.append((op, end)),
+        breaker,
+        features_in_use=lambda: ALL_FEATURES,
     )
 
 

@@ -14,6 +14,7 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,8 @@ class EngineServer:
     ``requests`` holds "METHOD /path?query" without the version. The faults are
     keyed by the end of a path: ``hang`` (no answer), ``drop`` (so many times the
     connection is closed after the request was read), ``drip`` (a body without
-    end), ``say`` (status and body instead of the right answer), ``meet`` (no
-    answer until so many have been asked for it at once).
+    end), ``say`` (status and body instead of the right answer; a redirect's body is its
+    address), ``meet`` (no answer until so many have been asked for it at once).
     """
 
     def __init__(
@@ -448,6 +449,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
+        if status == HTTPStatus.TEMPORARY_REDIRECT:
+            self.send_header("Location", body.decode())
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

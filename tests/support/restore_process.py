@@ -25,6 +25,7 @@ from sidecar.core.model.probe_settings import Credentials, ElectronCashProbe
 from sidecar.core.model.target import Target
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
+from sidecar.engine.features import ALL_FEATURES
 from sidecar.engine.throwaway import ThrowawayContainers
 from tests.support.backup_records import OWNER, RECORD
 
@@ -76,7 +77,9 @@ class AnnouncingEngine(DockerEngine):
 
 
 async def main(what: str, stack: str, container_id: str, path: str, file: str) -> None:
-    link = EngineConnection.from_environ(os.environ, on_request=lambda *_: None)
+    link = EngineConnection.from_environ(
+        os.environ, on_request=lambda *_: None, features_in_use=lambda: ALL_FEATURES
+    )
     engine = AnnouncingEngine(link, stack)
     data = await asyncio.to_thread(Path(file).read_bytes)
     container = await engine.inspect(container_id)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from tests.support.engine_server import EngineServer, raw_container
 
 OWN_ID = "0123456789ab"
-WALLET_ID = "aaaaaaaaaaaa"
+WALLET_ID = "a" * 64
 TOKEN = "open-sesame-api"
 DEADLINE_S = 20.0
 QUICK = {"interval": "1s", "fast_interval": "500ms", "start_period": "0s"}

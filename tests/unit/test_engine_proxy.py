@@ -1,36 +1,38 @@
-"""The example of an engine proxy allows exactly what docs/engine-access.md lists."""
+"""The page and the example of a filter before the engine are those of the list."""
 
 import re
 from typing import NamedTuple
 
 import pytest
+import yaml
 
+from sidecar.engine.calls import CALLS, EngineCall
+from tests.support.engine_access_page import FILTER, PAGE, name_of, texts
+from tests.support.engine_calls import example_target, filter_rules
 from tests.support.repository import REPOSITORY
 
-PAGE = REPOSITORY / "docs" / "engine-access.md"
-CONFIG = REPOSITORY / "compose" / "examples" / "haproxy.cfg"
 RULE = re.compile(
     r"^ *(?P<off># )?http-request allow if METH_(?P<method>\w+) +"
     r"\{ path_reg (?P<path>\S+) \}(?: \{ query (?P<query>\S+) \})?$",
     re.MULTILINE,
 )
-REQUEST = re.compile(r"`([A-Z]+) (/[^`?]*)(?:\?([^`]*))?`")
-CONTAINER, IMAGE = "f0c4e1a2b3d4", "sha256:0123456789abcdef"
-ROOT_EQUIVALENT = (
-    ("POST", "/containers/create", ""),
-    ("POST", "/v1.45/containers/create", "name=x"),
-    ("POST", "/v1.45/build", ""),
-    ("POST", "/v1.45/images/create", ""),
-    ("PUT", f"/v1.45/containers/{CONTAINER}/archive", "path=/"),
-    ("DELETE", f"/v1.45/containers/{CONTAINER}", ""),
-    ("POST", f"/v1.45/containers/{CONTAINER}/update", ""),
-    ("POST", f"/v1.45/containers/{CONTAINER}/kill", "signal=SIGKILL"),
-    ("POST", f"/v1.45/containers/{CONTAINER}/kill", ""),
-    ("POST", f"/v1.45/containers/{CONTAINER}/exec", ""),
-    ("GET", "/v1.45/containers/../secrets/json", ""),
-    ("GET", f"/v1.45/containers/{CONTAINER}/json/../../secrets", ""),
-    ("POST", "/v1.45/plugins/pull", ""),
+ID = "a" * 64
+POWERFUL = (
+    ("POST", "/containers/create"),
+    ("POST", "/v1.45/containers/create?name=x"),
+    ("POST", "/v1.45/build"),
+    ("POST", "/v1.45/images/create"),
+    ("PUT", f"/v1.45/containers/{ID}/archive?path=/"),
+    ("DELETE", f"/v1.45/containers/{ID}"),
+    ("POST", f"/v1.45/containers/{ID}/update"),
+    ("POST", f"/v1.45/containers/{ID}/kill?signal=SIGKILL"),
+    ("POST", f"/v1.45/containers/{ID}/kill"),
+    ("POST", f"/v1.45/containers/{ID}/exec"),
+    ("GET", "/v1.45/containers/../secrets/json"),
+    ("GET", f"/v1.45/containers/{ID}/json/../../secrets"),
+    ("POST", "/v1.45/plugins/pull"),
 )
+every_call = pytest.mark.parametrize("call", CALLS, ids=name_of)
 
 
 class Rule(NamedTuple):
@@ -41,7 +43,8 @@ class Rule(NamedTuple):
     path: re.Pattern[str]
     query: str | None
 
-    def allows(self, method: str, path: str, query: str) -> bool:
+    def allows(self, method: str, target: str) -> bool:
+        path, _, query = target.partition("?")
         return (
             method == self.method
             and self.path.search(path) is not None
@@ -51,54 +54,46 @@ class Rule(NamedTuple):
 
 RULES = [
     Rule(not line["off"], line["method"], re.compile(line["path"]), line["query"])
-    for line in RULE.finditer(CONFIG.read_text())
+    for line in RULE.finditer(FILTER.read_text())
 ]
 
 
-def requests_of_page() -> list[tuple[str, str, str]]:
-    """The requests in the first column of the table, with names filled in."""
-    table = PAGE.read_text().split("## A proxy in front of the socket", 1)[1]
-    rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
-    return [
-        (
-            method,
-            path.replace("{id}", IMAGE if "/images" in path else CONTAINER).replace(
-                "{name}", "shop_front"
-            ),
-            query,
-        )
-        for row in rows
-        for method, path, query in REQUEST.findall(row)
-    ]
+def go_options() -> list[tuple[str, re.Pattern[str]]]:
+    """Method and expression of each option of the page's other proxy."""
+    block = PAGE.read_text().split("### Another proxy", 1)[1]
+    text = re.findall(r"```yaml\n(.*?)```", block, re.DOTALL)[0]
+    options = [option.split("=", 1) for option in yaml.safe_load(text)["command"]]
+    return [(name.removeprefix("-allow"), re.compile(path)) for name, path in options]
 
 
-@pytest.mark.parametrize(("method", "path", "query"), requests_of_page())
-def test_request_of_the_page_has_its_line_in_the_proxy(
-    method: str, path: str, query: str
+@pytest.mark.parametrize("name", texts())
+def test_file_is_that_of_the_list(name: str) -> None:
+    assert (REPOSITORY / name).read_text() == texts()[name], "run scripts/engine-access"
+
+
+@every_call
+def test_call_has_one_line_in_the_proxy(call: EngineCall) -> None:
+    (rule,) = [r for r in RULES if r.allows(call.method, example_target(call))]
+    assert rule.is_on is not bool(call.feature.rule.caution)
+
+
+@every_call
+def test_call_is_an_option_of_the_other_proxy_unless_it_gives_much_power(
+    call: EngineCall,
 ) -> None:
-    prefixes = [""] if path == "/version" else ["", "/v1.45"]
-    for prefix in prefixes:
-        lines = [rule for rule in RULES if rule.allows(method, prefix + path, query)]
-        assert len(lines) == 1, f"{method} {path}: add a line to {CONFIG.name}"
+    path = example_target(call).partition("?")[0]
+    allowed = [m for m, p in go_options() if m == call.method and p.fullmatch(path)]
+    assert bool(allowed) is not bool(call.feature.rule.caution)
 
 
-def test_line_of_the_proxy_is_on_the_page() -> None:
-    for rule in RULES:
-        on_page = [asked for asked in requests_of_page() if rule.allows(*asked)]
-        assert len(on_page) == 1, f"{rule.path.pattern}: add it to {PAGE.name}"
+@pytest.mark.parametrize(("method", "target"), POWERFUL)
+def test_request_that_gives_more_power_is_refused(method: str, target: str) -> None:
+    assert not [rule for rule in RULES if rule.is_on and rule.allows(method, target)]
 
 
-@pytest.mark.parametrize(("method", "path", "query"), ROOT_EQUIVALENT)
-def test_request_that_gives_more_power_is_refused(
-    method: str, path: str, query: str
-) -> None:
-    assert not [
-        rule for rule in RULES if rule.is_on and rule.allows(method, path, query)
-    ]
-
-
-def test_last_rule_of_the_proxy_refuses() -> None:
-    rules = re.findall(r"^ +http-request (\w+)", CONFIG.read_text(), re.MULTILINE)
+def test_the_proxy_has_no_rule_beside_the_list() -> None:
+    assert len(RULES) == len(filter_rules())
+    rules = re.findall(r"^ +http-request (\w+)", FILTER.read_text(), re.MULTILINE)
     assert set(rules[:-1]) == {"allow"}
     assert rules[-1] == "deny"
     assert len(rules) == sum(rule.is_on for rule in RULES) + 1

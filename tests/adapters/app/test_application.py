@@ -93,10 +93,10 @@ def run_check_command(
 def test_check_reports_each_target_once_and_acts_on_none(
     sidecar_host: SidecarHost,
 ) -> None:
-    for number, name in (("a" * 12, "good"), ("b" * 12, "gone"), ("c" * 12, "talker")):
+    for number, name in (("a" * 64, "good"), ("b" * 64, "gone"), ("c" * 64, "talker")):
         sidecar_host.engine.add(old_container(number, name))
-    sidecar_host.engine.containers["b" * 12]["State"]["Status"] = "exited"
-    sidecar_host.engine.containers["a" * 12]["State"]["Health"] = {
+    sidecar_host.engine.containers["b" * 64]["State"]["Status"] = "exited"
+    sidecar_host.engine.containers["a" * 64]["State"]["Health"] = {
         "Status": "healthy",
         "Log": [],
         "FailingStreak": 0,
@@ -112,9 +112,9 @@ def test_check_reports_each_target_once_and_acts_on_none(
         "username": "u",
         "password_file": str(password),
     }
-    sidecar_host.engine.add(old_container("d" * 12, "locked"))
+    sidecar_host.engine.add(old_container("d" * 64, "locked"))
     labels = {"enable": "true", "probe.type": "exec", "probe.command": "look"}
-    sidecar_host.engine.add(old_container("e" * 12, "labelled", **labels))
+    sidecar_host.engine.add(old_container("e" * 64, "labelled", **labels))
     docker = {"probe": {"type": "docker"}}
     talker = {"probe": {"type": "exec", "command": ["look"]}}
     targets = {"good": docker, "gone": docker, "absent": docker, "talker": talker}
@@ -195,7 +195,7 @@ def test_bad_labels_of_other_containers_are_shown_and_sidecar_stays_ready(
 ) -> None:
     for n in range(20):
         bad = {"enable": "true", "probe.password_file": "/run/secrets/api_token"}
-        sidecar_host.engine.add(old_container(f"{n:012d}", f"s{n}", **bad))
+        sidecar_host.engine.add(old_container(f"{n:064d}", f"s{n}", **bad))
     sidecar_host.start_serving(
         SIDECAR_CONFIG=sidecar_host.config(targets={"web": DOCKER})
     )
@@ -426,14 +426,14 @@ class StackWithSecrets:
         engine.add(old_container(WALLET_ID, "web", depends_on="talker"))
         engine.add(
             old_container(
-                "bbbbbbbbbbbb",
+                "b" * 64,
                 "talker",
                 **{"enable": "true", "probe.type": "exec", "probe.command": "look"},
             )
         )
         engine.add(
             old_container(
-                "cccccccccccc",
+                "c" * 64,
                 "labelled",
                 **{
                     "enable": "true",

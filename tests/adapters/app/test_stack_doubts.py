@@ -27,8 +27,8 @@ def line_with(sidecar_host: SidecarHost, words: str) -> str:
 def test_sidecar_alone_in_its_project_warns_and_lists_the_projects_seen(
     sidecar_host: SidecarHost,
 ) -> None:
-    sidecar_host.engine.add(neighbour("b" * 12, "oratio"))
-    sidecar_host.engine.add(neighbour("c" * 12, "blog"))
+    sidecar_host.engine.add(neighbour("b" * 64, "oratio"))
+    sidecar_host.engine.add(neighbour("c" * 64, "blog"))
     sidecar_host.start_serving()
     line = line_with(sidecar_host, "SIDECAR_STACK names the compose project to watch")
     assert "Compose projects seen: blog, oratio, shop" in line
@@ -36,7 +36,7 @@ def test_sidecar_alone_in_its_project_warns_and_lists_the_projects_seen(
 
 
 def test_misspelt_stack_name_is_warned_about(sidecar_host: SidecarHost) -> None:
-    sidecar_host.engine.add(neighbour("b" * 12, "oratio"))
+    sidecar_host.engine.add(neighbour("b" * 64, "oratio"))
     sidecar_host.start_serving(SIDECAR_STACK="oration")
     assert "the stack oration has no container" in line_with(
         sidecar_host, "projects seen"

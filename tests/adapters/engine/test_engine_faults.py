@@ -209,7 +209,7 @@ async def test_a_silent_engine_opens_the_breaker(
 ) -> None:
     link = link_to(server, requests, CircuitBreaker(threshold=2))
     async with open_engine(link) as engine:
-        await link.ask("list", lambda client: client.version(), 10.0)
+        await link.ask("list", lambda client: client.containers(), 10.0)
         server.hang.add("/info")
         for _ in range(2):
             with pytest.raises(EngineTimeout):
