@@ -8,6 +8,7 @@ from loguru import logger
 
 from sidecar import __version__
 from sidecar.app.backups import Backups
+from sidecar.app.cluster import build_cluster, run_cluster
 from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
 from sidecar.app.engine_features import FeaturesInUse
 from sidecar.app.engine_opening import renew_targets
@@ -86,6 +87,9 @@ class Application:
         self._probing.prober.restore_logs(restored.state)
         self._planner = Planner(self._clock, self.post, self._is_in_window)
         metrics.planned_times = lambda: self._planner.upcoming_times(1)
+        self._cluster = build_cluster(
+            restored.state.lease, context.stack, loop, texts.mask, self._is_alive
+        )
         self._executor = self._build_executor()
         self._maintenance = self._build_maintenance()
         self._maintenance.file = file
@@ -125,6 +129,7 @@ class Application:
         )
         executor.host = self._probing.host
         executor.wallet_guard = self._backups
+        executor.lease = self._cluster
         return executor
 
     def _build_maintenance(self) -> MaintenanceService:
@@ -188,6 +193,7 @@ class Application:
             self._planner,
             self._store,
             self._targets,
+            self._cluster,
         )
 
     def _api_services(self, settings: Settings) -> ApiServices:
@@ -217,6 +223,9 @@ class Application:
         """Put an event in the loop's queue."""
         self._watchdog.post(event)
 
+    def _is_alive(self) -> bool:
+        return self._health.liveness().ok
+
     def _is_in_window(self, target: str, wall: float) -> bool:
         return window_end_wall(self._watchdog.state, target, wall) is not None
 
@@ -240,6 +249,7 @@ class Application:
                     tasks.create_task(freeze_startup_objects()),
                     tasks.create_task(self._notifications.run(self._health.problems)),
                     tasks.create_task(self._reload.run(changed, self._apply)),
+                    tasks.create_task(run_cluster(self._cluster)),
                 ]
                 await stop.wait()
                 logger.info("asked to stop: finishing what is under way")

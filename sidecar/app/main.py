@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ from sidecar.config.file.last_good import (
 )
 from sidecar.config.problem import ConfigError
 from sidecar.config.settings import Settings
+from sidecar.core.model.lease import LeaseStatus
 from sidecar.core.model.state import State
 from sidecar.core.ports.storage import StoreInUse, StoreUnavailable
 from sidecar.core.recovery.takeover import presume_restarts, restore_state
@@ -162,10 +164,13 @@ async def _serve(
     store = await open_store(settings.state_dir, SystemClock())
     if not loaded.faults:
         await asyncio.to_thread(keep_last_good, settings)
-    state = await _load_state(store, loaded)
     observer = metrics.metrics.engine_request
     engine, link = open_engine(settings, stack, observer, texts.mask)
     own_name = own.name if own is not None else ""
+    state = replace(
+        await _load_state(store, loaded),
+        lease=_initial_lease(settings, own_name),
+    )
     # Commands name it in the compose project of the targets, so only if it is there.
     own_service = own.service if own is not None and own.stack == stack else ""
     context = EngineContext(
@@ -175,6 +180,13 @@ async def _serve(
         settings, context, RestoredStore(store, state), metrics, texts, file
     )
     await app.run(stop, changed)
+
+
+def _initial_lease(settings: Settings, own_name: str) -> LeaseStatus | None:
+    """The lease before Redis was asked; None: this watchdog is alone."""
+    if settings.cluster is None:
+        return None
+    return LeaseStatus(settings.cluster, own_name or socket.gethostname())
 
 
 async def _load_state(store: SqliteStore, loaded: LoadedSettings) -> State:

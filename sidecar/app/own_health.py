@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from sidecar.app.cluster import ClusterService
 from sidecar.app.notifications import NotificationService
 from sidecar.app.target_source import TargetSource
 from sidecar.core.model.target import Mode
@@ -29,6 +30,7 @@ class Parts(NamedTuple):
     planner: Planner
     store: SqliteStore
     targets: TargetSource
+    cluster: ClusterService | None
 
 
 class OwnHealth:
@@ -57,6 +59,7 @@ class OwnHealth:
             self._labels_component(),
             self._settings_component(),
             self._acting_component(),
+            *self._lease_components(),
         )
 
     def problems(self) -> str:
@@ -86,6 +89,10 @@ class OwnHealth:
         status = self._parts.watchdog.state.settings
         is_ok = not status.faults
         return Component("settings", is_ok, status.faults, status.since.wall)
+
+    def _lease_components(self) -> tuple[Component, ...]:
+        cluster = self._parts.cluster
+        return (cluster.component(),) if cluster is not None else ()
 
     def _acting_component(self) -> Component:
         """Can Sidecar act on this engine, where the mode asks for it?"""

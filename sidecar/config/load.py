@@ -9,9 +9,10 @@ import msgspec
 from sidecar.config import environment
 from sidecar.config.channels import channel_warnings
 from sidecar.config.check.absent_engine import absent_engine_faults
-from sidecar.config.check.document import document_faults, later_problems, read_secrets
+from sidecar.config.check.document import document_faults
 from sidecar.config.check.secret_text import SHORT
 from sidecar.config.check.targets import stack_faults, target_faults, warnings
+from sidecar.config.cluster import cluster_settings
 from sidecar.config.convert import build_target, probe_paths
 from sidecar.config.environment import EnvironmentValues
 from sidecar.config.file.model import Defaults, Document, TargetSection
@@ -62,7 +63,7 @@ def load(
     process, own_faults = environment.process_settings(environ, reader)
     document, shape_faults, removed_paths = _document(merge_trees(overrides.tree, tree))
     targets = _targets(document, reader)
-    read_secrets(document, reader)
+    cluster = cluster_settings(document, reader)
     notify = notify_settings(document, reader)
     tasks = maintenance_tasks(document, reader)
     target_problems = [*_check_targets(document, targets, _target_names(tree))]
@@ -81,6 +82,7 @@ def load(
         **process._asdict(),
         targets=targets,
         notify=notify,
+        cluster=cluster,
         tasks=tasks,
         windows=maintenance_windows(document),
         secrets=tuple(dict.fromkeys((*reader.values, *secrets_of(targets)))),
@@ -195,7 +197,6 @@ def _raise_if_any(faults: Iterable[ConfigProblem], names: Mapping[str, str]) -> 
 def _warnings(
     document: Document, targets: tuple[Target, ...], ignored: Mapping[str, str]
 ) -> Iterator[str]:
-    yield from later_problems(document)
     yield from channel_warnings(value_or(document.notify, Notify()))
     for target in targets:
         yield from warnings(target)

@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from sidecar.config.duration import parse_seconds
 from sidecar.config.file.model import Document
+from sidecar.core.model.lease import ClusterSettings
 from sidecar.core.model.maintenance_task import Task
 from sidecar.core.model.maintenance_window import WindowSettings
 from sidecar.core.model.notification_settings import NotifySettings
@@ -48,6 +49,7 @@ class Settings:
     notify: NotifySettings
     tasks: tuple[Task, ...]
     windows: tuple[WindowSettings, ...]
+    cluster: ClusterSettings | None
     secrets: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...]
     document: Document = field(repr=False)

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from sidecar.core.incidents.message_refresh import drop_outdated, refresh_message
+from sidecar.core.incidents.message_turn import MessageTurn, find_turn
 from sidecar.core.model.message import Message
 from sidecar.core.model.state import State
 from sidecar.core.ports.loop import Clock
+
+LEAVE, WAIT = MessageTurn.LEAVE, MessageTurn.WAIT
 
 
 class CurrentIncidents:
@@ -16,8 +19,15 @@ class CurrentIncidents:
         self._clock = clock
 
     def find_outdated(self, waiting: Sequence[Message]) -> tuple[Message, ...]:
-        """Messages of one channel that are outdated and need not be sent."""
-        return drop_outdated(self._state(), waiting)
+        """Messages of one channel that need not be sent: outdated, or another's."""
+        state, now = self._state(), self._clock.now()
+        outdated = drop_outdated(state, waiting)
+        left = (m for m in waiting if find_turn(state.lease, m, now) is LEAVE)
+        return tuple({m.id: m for m in (*outdated, *left)}.values())
+
+    def must_wait(self, message: Message) -> bool:
+        """Does another watchdog send it, unless that one dies?"""
+        return find_turn(self._state().lease, message, self._clock.now()) is WAIT
 
     def refresh(self, message: Message) -> Message:
         """The message with the current facts."""

@@ -28,6 +28,8 @@ DEADLINE_S = 30.0
 TEST_DEADLINE_S = 12.0
 IDLE_S = 5.0
 TROUBLE_S = 30.0
+TURN_S = 2.0
+"""Between two questions whether another watchdog sends a message."""
 MAX_AGE_S = 86_400.0
 """Older messages are useless, and must not pile up for a dead channel."""
 AT_ONCE = 2
@@ -167,6 +169,9 @@ class Dispatcher:
         if message.id in worker.delivered_ids:
             await self._outbox.mark_delivered(message.id, now.wall)
             return IDLE_S
+        if self._incidents.must_wait(message):
+            await self._outbox.mark_sending(message.id, now.wall + TURN_S)
+            return 0.0
         self._begin()
         try:
             await self._settle(worker, message, await self._attempt(worker, message))
@@ -180,7 +185,7 @@ class Dispatcher:
             await self._outbox.list_waiting(name)
         ):
             bound = logger.bind(incident=message.incident, channel=name)
-            bound.info("message {} is not sent to {}: it is over", message.id, name)
+            bound.info("message {} is not sent to {}: not needed", message.id, name)
             await self._outbox.give_up(message.id, now_wall, "it was over by then")
 
     async def _attempt(

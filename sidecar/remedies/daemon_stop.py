@@ -19,6 +19,7 @@ from sidecar.core.recovery.polite_stop import is_called_off_by_answer
 from sidecar.core.status.process_inspection import ProcessFindings, judge_processes
 from sidecar.remedies import engine_call
 from sidecar.remedies.continue_processes import continue_processes
+from sidecar.remedies.lease_check import check_lease
 from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 from sidecar.remedies.stopped_processes import find_stopped_processes
 
@@ -131,6 +132,9 @@ async def ask_to_stop(
 
     The end of the remedy, if Sidecar has to end: the daemon then ends later.
     """
+    early_end = await check_lease(job, 0.0)
+    if early_end is not None:
+        return early_end
     wait_s = job.decision.polite_stop_s
     until = job.clock.now().mono + wait_s
     job.committed = True

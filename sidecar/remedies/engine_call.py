@@ -17,6 +17,7 @@ from sidecar.core.ports.engine import (
 )
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason, text_reason
+from sidecar.remedies.lease_check import check_lease
 from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
 LOOK_EVERY_S = 1.0
@@ -110,6 +111,9 @@ def is_at_rest(_: RemedyContext, fresh: Container | None) -> bool:
 
 async def _execute_order(job: RemedyContext, order: _Order) -> RemedyExecution:
     """Send the call once, and inspect: its effect counts as an answer, too."""
+    early_end = await check_lease(job, order.stop_timeout_s)
+    if early_end is not None:
+        return early_end
     sending = asyncio.ensure_future(_send_persistently(job, order.call))
     sending.add_done_callback(_mark_retrieved)
     try:

@@ -22,7 +22,7 @@ from sidecar.core.model.event import (
 from sidecar.core.model.probe_result import REASON_LIMIT
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.ports.engine import Engine, HostProcesses
-from sidecar.core.ports.loop import Clock, Post, WalletControl
+from sidecar.core.ports.loop import Clock, LeaseGate, Post, WalletControl
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason, text_reason
 from sidecar.core.status.process_inspection import ProcessFindings
@@ -95,6 +95,8 @@ class Executor:
         """The host's view of processes; if set, it is used instead of the engine."""
         self.wallet_guard: WalletGuard | None = None
         """Backs up the wallet files before a restart; None: there are no backups."""
+        self.lease: LeaseGate | None = None
+        """Asked before each call, if several watchdogs share the stack."""
         self._wallets = wallets
         self._post = post
         self._mask = mask
@@ -192,6 +194,7 @@ class Executor:
             partial(self._tell, entry.decision),
             bundle.processes,
             self.host,
+            self.lease,
         )
         return await REMEDIES[entry.decision.action](entry.job)
 

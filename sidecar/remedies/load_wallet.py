@@ -5,6 +5,7 @@ from sidecar.core.ports.loop import NotLoaded, RpcFailed
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.status.expected_wallets import name_paths
+from sidecar.remedies.lease_check import check_lease
 from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
 
@@ -15,6 +16,9 @@ async def carry_out(job: RemedyContext) -> RemedyExecution:
         return RemedyExecution(
             RemedyCallResult.FAILED, Reason.of(R.NO_WALLET_DAEMON), job.container
         )
+    early_end = await check_lease(job, job.decision.polite_stop_s)
+    if early_end is not None:
+        return early_end
     job.committed = True
     paths, wait_s = job.decision.wallets, job.decision.polite_stop_s
     try:

@@ -18,6 +18,7 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason, join_reasons, text_reason
 from sidecar.core.status.set_aside import set_aside_name
 from sidecar.remedies import daemon_stop, engine_call, recreate_settlement
+from sidecar.remedies.lease_check import check_lease
 from sidecar.remedies.recreate_settlement import insist
 from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
@@ -63,6 +64,9 @@ async def _prepare(job: RemedyContext) -> Container | RemedyExecution:
         await engine.check_removal()
     except EngineError as error:
         return _not_prepared(error)
+    early_end = await check_lease(job, job.decision.stop_timeout_s)
+    if early_end is not None:
+        return early_end
     job.committed = True
     try:
         await engine.rename(container.id, set_aside_name(container.name))

@@ -10,7 +10,7 @@ from sidecar.core.model.decision import Decision
 from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.model.target import Target
 from sidecar.core.ports.engine import Engine, HostProcesses
-from sidecar.core.ports.loop import Clock, WalletControl
+from sidecar.core.ports.loop import Clock, LeaseGate, WalletControl
 from sidecar.core.reason.reason import Reason
 from sidecar.core.status.process_inspection import ProcessFindings
 
@@ -48,6 +48,8 @@ class RemedyContext:
     tell: Callable[[Reason], None]
     processes: tuple[Process, ...] | None = None
     host: HostProcesses | None = None
+    lease: LeaseGate | None = None
+    """The lease of several watchdogs; None: this one is alone."""
     findings: ProcessFindings = field(default_factory=ProcessFindings)
     committed: bool = field(default=False)
     engine_stops: int = field(default=0)

@@ -126,6 +126,9 @@ NOTIFICATIONS = _counter(
 )
 OUTBOX = _gauge("outbox_pending", "Messages that wait to be delivered.", "channel")
 ENGINE_UP = _gauge("engine_up", "1 while the container engine answers.")
+LEASE_HELD = _gauge(
+    "lease_held", "1 while this one of several watchdogs holds the lease and acts."
+)
 ENGINE_REQUESTS = _counter(
     "engine_requests_total", "Calls to the engine.", "operation", "outcome"
 )

@@ -14,6 +14,7 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import SERVING_STATES, WORKING_STATES, TargetState
 from sidecar.core.recovery.retry_budget import tries_in_window
+from sidecar.core.status.lease import is_held
 from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.telemetry import metric_definitions as c
 from sidecar.telemetry.metric_definitions import MetricDefinition
@@ -30,6 +31,8 @@ def state_gauges(state: State, now: Moment) -> Iterator[Gauge]:
     """The gauges that the latest state gives, each with its samples."""
     instances = tuple(state.instances.values())
     yield c.ENGINE_UP, [((), state.engine.reachable)]
+    lease = state.lease
+    yield c.LEASE_HELD, [((), is_held(lease, now.mono))] if lease else []
     yield c.INCIDENTS_OPEN, _open_incidents(state)
     yield c.TARGET_UP, (((i.name,), i.state in SERVING_STATES) for i in instances)
     yield (

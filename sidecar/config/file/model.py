@@ -137,6 +137,8 @@ class Cluster(Section):
     redis_url: Text | UnsetType = UNSET
     redis_url_file: Text | UnsetType = UNSET
     quorum: Count | UnsetType = UNSET
+    lease: Duration | UnsetType = UNSET
+    on_lost: Literal["act", "hold"] | UnsetType = UNSET
 
 
 class Document(Section):

@@ -30,10 +30,21 @@ DOCUMENT_TEXTS: Mapping[type[Section], SectionTexts] = {
         ),
         "notify": KeyText("who is notified, and when again", NONE),
         "hooks": KeyText("actions when an incident opens or is resolved", NONE),
-        "cluster": KeyText("accepted, but not used yet", NONE),
+        "cluster": KeyText("several watchdogs, of which one acts", NONE),
     },
     Cluster: {
-        **describe_secret("accepted, but not used yet", "redis_url"),
-        "quorum": KeyText("accepted, but not used yet", NONE),
+        **describe_secret(
+            "the address of Redis or Valkey: `redis://:PASSWORD@HOST:6379/0`, or "
+            "`rediss://` for TLS",
+            "redis_url",
+        ),
+        "quorum": KeyText(
+            "the number of watchdogs that must see a target down before one acts; "
+            "watchdogs that are not alive do not count"
+        ),
+        "lease": KeyText("the time after which another watchdog takes over, 5s to 5m"),
+        "on_lost": KeyText(
+            "while Redis does not answer: `act`, one after the other, or `hold`"
+        ),
     },
 }

@@ -17,6 +17,7 @@ from sidecar.config.file.maintenance_sections import AnyTaskSection, TaskSection
 from sidecar.config.file.model import (
     BackupSection,
     BusySection,
+    Cluster,
     Defaults,
     OffsiteSection,
     PreventiveSection,
@@ -45,6 +46,7 @@ from sidecar.core.model.backup_settings import (
     RestoreTestSettings,
 )
 from sidecar.core.model.cause import Severity
+from sidecar.core.model.lease import ClusterSettings
 from sidecar.core.model.notification_settings import (
     EscalationSettings,
     HeartbeatSettings,
@@ -82,6 +84,7 @@ SETTINGS: Mapping[type[Section], tuple[type[Any], ...]] = {
     RestoreTestSection: (RestoreTestSettings,),
     PreventiveSection: (PlannedRestartSettings,),
     ProbeSection: (RunningProbe,),
+    Cluster: (ClusterSettings,),
     Notify: (EscalationSettings,),
     Heartbeat: (HeartbeatSettings,),
     **{

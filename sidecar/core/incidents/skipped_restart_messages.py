@@ -6,6 +6,7 @@ from sidecar.core.incidents.payment_impact import payment_impact_of_stack
 from sidecar.core.incidents.routing import informational_messages
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.incident import new_id
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
@@ -20,13 +21,15 @@ def skipped_restart_messages(
 ) -> tuple[Message, ...]:
     """One message for each skipped restart; none for a target that is paused.
 
+    None if another watchdog carries it out.
+
     In a maintenance window it is sent at its end.
     """
     messages: list[Message] = []
     for decision in decisions:
         if decision.action is not Action.SKIP:
             continue
-        if decision.instance.target in state.paused:
+        if decision.instance.target in state.paused or _is_left(state, decision):
             continue
         intended = decision.guard.rule.is_intended
         # P3: the settings ask for it, so it is only for information.
@@ -41,3 +44,9 @@ def skipped_restart_messages(
         new = informational_messages(group_id, severity, kind, facts, settings, at)
         messages += hold_until_end(state, decision.instance.target, at.wall, new)
     return tuple(messages)
+
+
+def _is_left(state: State, decision: Decision) -> bool:
+    """Is it left to the watchdog that holds the lease?"""
+    lease = state.lease
+    return decision.guard is Guard.LEASE and lease is not None and not lease.lost

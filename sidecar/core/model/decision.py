@@ -95,5 +95,7 @@ class Decision:
     """Longest duration of a drain."""
     drained: bool = False
     """It ends a drain: by the restart, or without it."""
+    lease_token: int = 0
+    """The fencing token of the lease; 0: it was decided without one."""
     begun: tuple[float, ...] = ()
     """Start times of the runs whose log is evidence, by the engine's clock."""

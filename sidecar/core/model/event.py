@@ -8,17 +8,12 @@ from sidecar.core.model.container import Container, RunId
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.host_event import DiskExamined, HostMeasured
+from sidecar.core.model.lease_event import LeaseObserved
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.target import InstanceId, Mode, Target
-from sidecar.core.model.task_event import (
-    TaskCompleted,
-    TaskDue,
-    TaskRequested,
-    TasksPlanned,
-    WindowsPlanned,
-)
+from sidecar.core.model.task_event import TaskEvent
 from sidecar.core.model.wallet_file import WalletFilesChecked
 from sidecar.core.reason.reason import Reason
 
@@ -280,13 +275,10 @@ Event = (
     | WalletFilesChecked
     | DiskExamined
     | HostMeasured
+    | LeaseObserved
     | PlannedRestartDue
     | PlannedRestartCancelled
-    | TasksPlanned
-    | TaskDue
-    | TaskRequested
-    | TaskCompleted
-    | WindowsPlanned
+    | TaskEvent
     | RestartRequested
     | PauseRequested
     | ResumeRequested

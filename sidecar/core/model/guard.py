@@ -72,6 +72,10 @@ class Guard(StrEnum):
         "maintenance",
         GuardRule(is_lasting=True, is_intended=True, holds_takeover_restart=True),
     )
+    LEASE = (
+        "lease",
+        GuardRule(is_lasting=True, is_intended=True, holds_takeover=True),
+    )
     ENGINE = "engine", GuardRule(makes_plans_wait=True, holds_takeover=True)
     FORBIDDEN = (
         "forbidden",

@@ -12,6 +12,7 @@ from sidecar.core.model.host_status import DiskFault, HostStatus
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import RemedyStats
+from sidecar.core.model.lease import LeaseStatus
 from sidecar.core.model.maintenance_task import Task, TaskProgress, TaskRun
 from sidecar.core.model.maintenance_window import WindowPeriod
 from sidecar.core.model.moment import Moment
@@ -145,6 +146,8 @@ class State:
     notify: NotifySettings = NotifySettings()
     settings: SettingsStatus = SettingsStatus()
     own_network: OwnNetworkStatus = OwnNetworkStatus()
+    lease: LeaseStatus | None = None
+    """The lease of several watchdogs; None: this one is alone. It is not stored."""
     topology: DependencyGraph = DependencyGraph()
     numbers: Mapping[str, tuple[int, ...]] = field(
         default_factory=lambda: MappingProxyType({})

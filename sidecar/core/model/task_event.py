@@ -52,3 +52,6 @@ class WindowsPlanned:
 
     at: Moment
     periods: tuple[WindowPeriod, ...]
+
+
+TaskEvent = TasksPlanned | TaskDue | TaskRequested | TaskCompleted | WindowsPlanned

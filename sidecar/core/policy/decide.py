@@ -24,11 +24,8 @@ from sidecar.core.recovery.polite_stop import (
     loading_s,
     polite_stop_s,
 )
-from sidecar.core.status import (
-    crash_loop,
-    expected_wallets,
-    run_log,
-)
+from sidecar.core.status import crash_loop, expected_wallets, run_log
+from sidecar.core.status.lease import sign_decision
 from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.core.status.streaks import is_gone
 
@@ -147,7 +144,8 @@ def _apply_guards(
         return _hold_page(state, instance, decision)
     objection = first_objection(guard_input(state, instance, target, proposal, at))
     if objection is None:
-        return _permitted_decision(state, instance, target, proposal, at)
+        permitted = _permitted_decision(state, instance, target, proposal, at)
+        return sign_decision(state.lease, permitted, at.mono)
     guard, reason = objection
     action = Action.HOLD
     if proposal.trigger is Trigger.PLANNED and not guard.rule.makes_plans_wait:

@@ -83,6 +83,20 @@ class WalletControl(Protocol):
         """
 
 
+class LeaseGate(Protocol):
+    """The lease of several watchdogs, asked right before a call to the engine."""
+
+    async def permit(self, token: int, call_s: float, *, committed: bool) -> Reason:
+        """Why a call that lasts ``call_s`` may not be sent now; NO_REASON: it may.
+
+        ``token``: the fencing token of the decision. ``committed``: a daemon was
+        stopped already, and must be started. Never raises; takes some seconds at most.
+        """
+
+    def lasts(self, token: int, call_s: float, *, committed: bool) -> bool:
+        """Is such a call still permitted? Asks nobody."""
+
+
 class RemedyExecutor(Protocol):
     """Carries out remedies and inspections; their results come back as events."""
 

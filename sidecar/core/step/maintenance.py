@@ -26,6 +26,7 @@ from sidecar.core.model.task_event import (
 from sidecar.core.model.update import Update, no_update
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
+from sidecar.core.status.lease import leads
 
 
 def on_windows_planned(state: State, event: WindowsPlanned) -> Update:
@@ -91,6 +92,8 @@ def on_task_due(state: State, event: TaskDue) -> Update:
     task = state.tasks.get(event.task)
     if task is None:
         return no_update(state)
+    if not (task.kind.rule.catches_up or leads(state.lease, event.at.mono)):
+        return _leave_to_holder(state, task, event)
     due_wall = event.due_wall
     missed: tuple[TaskRun, ...] = ()
     if event.missed_count:
@@ -103,6 +106,14 @@ def on_task_due(state: State, event: TaskDue) -> Update:
         return Update(state, (), (), missed)
     update = _begin(state, task, due_wall, event.at, is_requested=False)
     return update._replace(task_runs=(*missed, *update.task_runs))
+
+
+def _leave_to_holder(state: State, task: Task, event: TaskDue) -> Update:
+    """Another watchdog runs it: its time is taken, and nothing is recorded."""
+    times = (event.due_wall, event.last_missed_wall, event.at.wall)
+    taken_wall = next(wall for wall in times if wall is not None)
+    progress = replace(state.task_progress[task.name], taken_wall=taken_wall)
+    return Update(_with_progress(state, task.name, progress), (), ())
 
 
 def on_task_requested(state: State, event: TaskRequested) -> Update:

@@ -32,6 +32,7 @@ from sidecar.core.model.event import (
 from sidecar.core.model.host_event import DiskExamined, HostMeasured
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import Lane
+from sidecar.core.model.lease_event import LeaseObserved
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
@@ -60,6 +61,7 @@ from sidecar.core.status.target_status import TargetStatus, evaluate_status
 from sidecar.core.step import (
     commands,
     host,
+    lease,
     maintenance,
     observations,
     probe_results,
@@ -243,6 +245,7 @@ _HANDLERS: Mapping[type, Callable[..., Update]] = MappingProxyType(
         AckRequested: commands.on_ack_requested,
         SettingsApplied: commands.on_settings_applied,
         SettingsRefused: commands.on_settings_refused,
+        LeaseObserved: lease.on_lease_observed,
         TasksPlanned: maintenance.on_tasks_planned,
         WindowsPlanned: maintenance.on_windows_planned,
         TaskDue: maintenance.on_task_due,

@@ -52,6 +52,7 @@ _HEALTH = (
         "short",
         (
             _gauge("sidecar_engine_up", "{{instance}}: engine"),
+            _gauge("sidecar_lease_held", "{{instance}}: lease"),
             _gauge("sidecar_event_stream_connected", "{{instance}}: events"),
         ),
         height=10,

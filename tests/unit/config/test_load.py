@@ -295,7 +295,6 @@ def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
     assert service.depends_on == ("electron-cash",)
     assert {line.split(":")[0] for line in settings.warnings} == {
         "targets.electron-cash.probe.password_file",
-        "cluster",
     }
     assert set(settings.secrets) == {
         "hunter2",

@@ -32,6 +32,10 @@ LIFTINGS: Mapping[Guard, Lifting] = MappingProxyType(
             "the maintenance window ends; sidecar restart {target} --now does not wait",
             is_timed=True,
         ),
+        Guard.LEASE: Lifting(
+            "this watchdog holds the lease; the one that holds it acts meanwhile "
+            "(docs/several-watchdogs.md)"
+        ),
         Guard.ENGINE: Lifting(
             "the engine answers again, with a new list of containers"
         ),

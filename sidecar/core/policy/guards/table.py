@@ -19,6 +19,7 @@ from sidecar.core.policy.guards.engine import (
 )
 from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.policy.guards.host import check_host
+from sidecar.core.policy.guards.lease import check_lease
 from sidecar.core.policy.guards.limits import (
     check_backoff,
     check_budget,
@@ -59,6 +60,7 @@ GUARDS: tuple[tuple[Guard, Check], ...] = (
     (Guard.OPTED_OUT, check_opted_out),
     (Guard.PAUSED, check_paused),
     (Guard.MAINTENANCE, check_maintenance),
+    (Guard.LEASE, check_lease),
     (Guard.ENGINE, check_engine),
     (Guard.FORBIDDEN, check_forbidden),
     (Guard.WALLET_FILE, check_wallet_file),

@@ -42,6 +42,7 @@ NUMBERS = frozenset(
         "since_wall",
         "size",
         "times",
+        "token",
         "top",
         "total",
         "tries",

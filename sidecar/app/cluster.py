@@ -1,0 +1,116 @@
+"""Several watchdogs: connects the lease with the loop. Redis is imported if needed."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from sidecar.app.loop_access import LoopAccess
+from sidecar.clock import SystemClock
+from sidecar.core.model.lease import LeaseStatus, OnLost
+from sidecar.core.policy.guards.lease import (
+    longest_call_s,
+    may_hold_lease,
+    names_down,
+)
+from sidecar.core.ports.loop import Component
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
+from sidecar.telemetry.secret_mask import Mask
+
+if TYPE_CHECKING:
+    from sidecar.cluster.lease_keeper import LeaseKeeper, OwnFacts
+
+ANSWER_S = 2.0
+"""The deadline of one request to Redis; less with a short lease."""
+_ID_BYTES = 8
+
+
+class ClusterService:
+    """The lease of this watchdog. Implements core.ports.loop.LeaseGate."""
+
+    def __init__(
+        self,
+        status: LeaseStatus,
+        stack: str,
+        loop: LoopAccess,
+        mask: Mask,
+        is_alive: Callable[[], bool],
+    ) -> None:
+        self._initial = status
+        self._stack = stack
+        self._loop = loop
+        self._mask = mask
+        self._is_alive = is_alive
+        self._clock = SystemClock()
+        self._keeper: LeaseKeeper | None = None
+
+    async def run(self) -> None:
+        """Get or keep the lease until cancelled."""
+        # The import takes a tenth of a second of the loop's time.
+        redis = await asyncio.to_thread(import_module, "sidecar.cluster.redis_server")
+        keeper = await asyncio.to_thread(import_module, "sidecar.cluster.lease_keeper")
+        settings = self._initial.settings
+        own_id = secrets.token_hex(_ID_BYTES)
+        server = redis.RedisLeaseServer(
+            settings.redis_url,
+            self._stack,
+            (own_id, self._initial.own_name),
+            min(ANSWER_S, settings.lease_s / 5),
+            self._mask,
+        )
+        post = self._loop.post
+        self._keeper = keeper.LeaseKeeper(
+            server, self._clock, post, self._facts, self._initial, own_id
+        )
+        try:
+            await self._keeper.run()
+        finally:
+            await self._keeper.release()
+            await server.close()
+
+    async def permit(self, token: int, call_s: float, *, committed: bool) -> Reason:
+        """Why a call may not be sent now; NO_REASON: it may."""
+        keeper = self._keeper
+        if keeper is None:
+            return Reason.of(R.LEASE_NOT_ASKED)
+        return await keeper.permit(token, call_s, committed=committed)
+
+    def lasts(self, token: int, call_s: float, *, committed: bool) -> bool:
+        """Is a call still permitted? Asks nobody."""
+        keeper = self._keeper
+        return keeper is not None and keeper.lasts(token, call_s, committed=committed)
+
+    def component(self) -> Component:
+        """Does Redis answer? Without it Sidecar works as ``on_lost`` says."""
+        status = self._loop.state().lease or self._initial
+        is_ok = not status.lost or status.settings.on_lost is OnLost.ACT
+        reason = f"Redis is lost: {status.lost}" if status.lost else ""
+        return Component("lease", is_ok, reason, status.since.wall)
+
+    def _facts(self) -> "OwnFacts":
+        from sidecar.cluster.lease_keeper import OwnFacts  # noqa: PLC0415 - if needed
+
+        state = self._loop.state()
+        can_act = self._is_alive() and may_hold_lease(state, self._clock.now())
+        return OwnFacts(can_act, longest_call_s(state), names_down(state))
+
+
+def build_cluster(
+    status: LeaseStatus | None,
+    stack: str,
+    loop: LoopAccess,
+    mask: Mask,
+    is_alive: Callable[[], bool],
+) -> ClusterService | None:
+    """The lease, if the settings have one. ``is_alive``: does the loop make steps?"""
+    if status is None:
+        return None
+    return ClusterService(status, stack, loop, mask, is_alive)
+
+
+async def run_cluster(cluster: ClusterService | None) -> None:
+    """Keep the lease until cancelled, if there is one."""
+    if cluster is not None:
+        await cluster.run()

@@ -1,0 +1,1 @@
+"""Several watchdogs of one stack: the lease in Redis, which one of them holds."""

@@ -1,0 +1,206 @@
+"""The lease of this watchdog: gets it, keeps it, and checks it before each call."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from loguru import logger
+
+from sidecar.cluster.lease_server import HeldAnswer, LeaseServer, ServerLost, View
+from sidecar.core.model.lease import LeaseStatus
+from sidecar.core.model.lease_event import LeaseObserved
+from sidecar.core.model.moment import Moment
+from sidecar.core.ports.loop import Clock, Post
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import NO_REASON, Reason
+from sidecar.core.status import lease as rules
+from sidecar.core.status import lease_protocol as protocol
+from sidecar.core.status.lease_protocol import LeaseAnswer
+
+BEATS_PER_LEASE = 3
+REMEMBERED_S = 600.0
+"""A watchdog that was seen within this time may act without Redis, too."""
+_CHECK_S = 5.0
+"""Time for the last checks between a permit and its call."""
+_SOON_S = 0.05
+RELEASE_S = 2.0
+
+
+class OwnFacts(NamedTuple):
+    """Facts about this watchdog. ``can_act``: it may hold the lease at all.
+
+    ``longest_call_s``: of all its targets. ``down``: the targets that it sees down.
+    """
+
+    can_act: bool
+    longest_call_s: float
+    down: frozenset[str] = frozenset()
+
+
+class LeaseKeeper:
+    """Implements core.ports.loop.LeaseGate. Posts what it knows at each beat."""
+
+    def __init__(
+        self,
+        server: LeaseServer,
+        clock: Clock,
+        post: Post,
+        facts: Callable[[], OwnFacts],
+        status: LeaseStatus,
+        own_id: str,
+    ) -> None:
+        self._server = server
+        self._clock = clock
+        self._post = post
+        self._facts = facts
+        self._id = own_id
+        self._lock = asyncio.Lock()
+        self._call_until_mono = 0.0
+        self._left_s = 0.0
+        self._seen: dict[str, tuple[str, float]] = {}
+        """The other watchdogs by name: their id, and when they were last seen."""
+        self.status = status
+
+    async def run(self) -> None:
+        """Get or keep the lease until cancelled."""
+        beat_s = self.status.settings.lease_s / BEATS_PER_LEASE
+        while True:
+            await self.beat()
+            wait_s = beat_s
+            if not self.status.token and not self.status.lost:
+                wait_s = min(beat_s, max(self._left_s, 0.0) + _SOON_S)
+            await asyncio.sleep(wait_s)
+
+    async def beat(self) -> None:
+        """Ask the server once, exchange views, and post what is known."""
+        facts = self._facts()
+        async with self._lock:
+            try:
+                await self._update_lease(facts)
+                await self._update_views(facts)
+            except ServerLost as error:
+                self._note(protocol.on_lost(self.status, str(error), self._now()))
+        self._post(LeaseObserved(self._now(), self.status))
+
+    async def permit(self, token: int, call_s: float, *, committed: bool) -> Reason:
+        """Why a call of ``call_s`` may not be sent now; NO_REASON: it may.
+
+        The lease is renewed for the whole call. ``token``: of the decision; 0: it was
+        made without Redis. ``committed``: a daemon was stopped, and must be started.
+        """
+        async with self._lock:
+            span_s = call_s + _CHECK_S
+            self._call_until_mono = self._now().mono + span_s
+            try:
+                await self._update_lease(self._facts())
+            except ServerLost as error:
+                self._note(protocol.on_lost(self.status, str(error), self._now()))
+        objection = self._objection(token, call_s, committed=committed)
+        if objection:
+            self._post(LeaseObserved(self._now(), self.status))
+        return objection
+
+    def lasts(self, token: int, call_s: float, *, committed: bool) -> bool:
+        """Is a call of ``call_s`` still permitted? Asks nobody."""
+        return not self._objection(token, call_s, committed=committed)
+
+    async def release(self) -> None:
+        """Give the lease back, so that another watchdog need not wait for its end."""
+        async with self._lock:
+            if not self.status.token:
+                return
+            try:
+                async with asyncio.timeout(RELEASE_S):
+                    await self._server.release(self.status.token)
+            except (ServerLost, TimeoutError):
+                return
+
+    def _objection(self, token: int, call_s: float, *, committed: bool) -> Reason:
+        status, now_mono = self.status, self._now().mono
+        if rules.is_held(status, now_mono) and token in {0, status.token}:
+            left_s = status.until_mono - now_mono
+            if left_s >= call_s and now_mono >= status.act_from_mono:
+                return NO_REASON
+        if status.lost:
+            if committed or not token:
+                return NO_REASON
+            return Reason.of(R.LEASE_LOST_HOLD, said=status.lost)
+        held_by = Reason.of(R.LEASE_FREE)
+        if status.holder:
+            held_by = Reason.of(R.LEASE_ELSEWHERE, watchdog=status.holder)
+        return Reason.of(R.LEASE_ENDED, reason=held_by)
+
+    async def _update_lease(self, facts: OwnFacts) -> None:
+        """Renew our lease, or try to get it."""
+        status, sent_mono = self.status, self._now().mono
+        longest_s = max(status.settings.lease_s, facts.longest_call_s + _CHECK_S)
+        if status.token and facts.can_act:
+            span_s = max(status.settings.lease_s, self._call_until_mono - sent_mono)
+            held = await self._server.renew(status.token, span_s)
+            if self._is_ours(held, status.token):
+                until_mono = sent_mono + span_s
+                now = self._now()
+                self._note(protocol.on_renewed(status, held.answer, until_mono, now))
+                return
+        elif status.token:
+            await self._server.release(status.token)
+            free = LeaseAnswer(0, "", self._wall_of_server())
+            self._note(protocol.on_not_held(status, free, self._now()))
+        await self._try_to_acquire(facts, longest_s)
+
+    async def _try_to_acquire(self, facts: OwnFacts, longest_s: float) -> None:
+        status, sent_mono = self.status, self._now().mono
+        # The first answer only tells the time of the server's clock.
+        wants = facts.can_act and status.ahead_s is not None
+        span_s = status.settings.lease_s if wants else 0.0
+        held = await self._server.acquire(status.highest_token, span_s, longest_s)
+        self._left_s = held.left_s
+        now = self._now()
+        if wants and not held.answer.holder and held.answer.token:
+            acquired = protocol.on_acquired(
+                status, held.answer, sent_mono, now, longest_s
+            )
+            self._note(acquired)
+        else:
+            self._note(protocol.on_not_held(status, held.answer, now))
+
+    @staticmethod
+    def _is_ours(held: HeldAnswer, token: int) -> bool:
+        return held.answer.token == token and not held.answer.holder
+
+    def _wall_of_server(self) -> float:
+        return (self.status.ahead_s or 0.0) + self._now().mono
+
+    async def _update_views(self, facts: OwnFacts) -> None:
+        name, now_mono = self.status.own_name, self._now().mono
+        own = View(self._id, name, facts.down)
+        ttl_s = 2 * self.status.settings.lease_s
+        views = await self._server.exchange_views(own, ttl_s)
+        self._seen.update({view.name: (view.watchdog_id, now_mono) for view in views})
+        self._seen = {
+            other: seen
+            for other, seen in self._seen.items()
+            if now_mono - seen[1] < REMEMBERED_S
+        }
+        others = frozenset(f"{n}/{seen[0]}" for n, seen in self._seen.items())
+        rank = protocol.find_rank(f"{name}/{self._id}", others)
+        down = {f"{view.name}/{view.watchdog_id}": view.down for view in views}
+        self._note(replace(self.status, rank=rank, views=MappingProxyType(down)))
+
+    def _note(self, status: LeaseStatus) -> None:
+        before, self.status = self.status, status
+        if status.lost and not before.lost:
+            logger.warning("the lease is not known, Redis is lost: {}", status.lost)
+        elif before.lost and not status.lost:
+            logger.info("Redis answers again")
+        if status.token and status.token != before.token:
+            logger.info("this watchdog holds the lease, token {}", status.token)
+        elif before.token and not status.token:
+            logger.warning("this watchdog does not hold the lease any more")
+        if status.holder and status.holder != before.holder:
+            logger.info("the watchdog {} holds the lease", status.holder)
+
+    def _now(self) -> Moment:
+        return self._clock.now()

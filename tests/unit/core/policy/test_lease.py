@@ -1,0 +1,234 @@
+"""The lease of several watchdogs: who acts, and what without Redis."""
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.decision import Action
+from sidecar.core.model.event import PlannedRestartDue, RestartRequested
+from sidecar.core.model.guard import Guard
+from sidecar.core.model.lease import ClusterSettings, LeaseStatus, OnLost
+from sidecar.core.model.lease_event import LeaseObserved
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.notification_settings import NotifySettings, Routes
+from sidecar.core.model.target import Mode
+from sidecar.core.policy.guards.lease import (
+    longest_call_s,
+    may_hold_lease,
+    names_down,
+)
+from tests.support.rule_scenarios import RESTART, ROOT, start_healthy_world
+from tests.support.rule_world import WALLET, RuleWorld
+
+SETTINGS = ClusterSettings("redis://redis/0")
+FOR_EVER = 1e9
+ROUTES = NotifySettings(routes=Routes(("ops",), dict.fromkeys(Severity, ("ops",))))
+
+
+def observe(world: RuleWorld, **changes: Any) -> None:  # noqa: ANN401 - any field
+    """Redis has answered so, or has not."""
+    status = replace(LeaseStatus(SETTINGS, "own", since=world.now), **changes)
+    world.send(LeaseObserved(world.now, status))
+
+
+def held(world: RuleWorld, **changes: Any) -> None:  # noqa: ANN401 - any field
+    observe(world, **{"token": 7, "until_mono": FOR_EVER, "asked": True, **changes})
+
+
+def watched_world() -> RuleWorld:
+    return start_healthy_world(targets=(WALLET,))
+
+
+def test_other_holder_acts_and_this_watchdog_names_it() -> None:
+    world = watched_world()
+    observe(world, asked=True, holder="shop-sidecar-b-1")
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert world.acts() == []
+    last = world.last(ROOT)
+    assert (last.action, last.guard) == (Action.HOLD, Guard.LEASE)
+    assert "shop-sidecar-b-1 holds the lease" in str(last.reason)
+
+
+def test_holder_acts_with_the_token_in_decision_and_reason() -> None:
+    world = watched_world()
+    held(world)
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert world.acts() == [(ROOT, RESTART)]
+    assert world.last(ROOT).lease_token == 7
+    assert str(world.last(ROOT).reason).endswith("lease token 7")
+
+
+def test_lease_that_has_ended_by_the_own_clock_permits_nothing() -> None:
+    """As after a suspension: no answer of Redis has come since."""
+    world = watched_world()
+    held(world, until_mono=world.now.mono + 1.0)
+    world.wait(2.0)
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert world.acts() == []
+    assert world.last(ROOT).guard is Guard.LEASE
+
+
+def test_takeover_treats_a_failure_that_is_certain_already_at_once() -> None:
+    world = watched_world()
+    observe(world, asked=True, holder="b")
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert world.acts() == []
+    held(world)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_new_holder_waits_for_a_call_of_the_former_one() -> None:
+    world = watched_world()
+    held(world, act_from_mono=world.now.mono + 60.0)
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert world.acts() == []
+    assert "a call of an earlier holder may last" in str(world.last(ROOT).reason)
+    world.wait(60.0)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+@pytest.mark.parametrize(("asked", "words"), [(True, "no watchdog"), (False, "yet")])
+def test_without_a_known_holder_nothing_is_done(*, asked: bool, words: str) -> None:
+    world = watched_world()
+    observe(world, asked=asked)
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert world.acts() == []
+    assert words in str(world.last(ROOT).reason)
+
+
+def test_lone_watchdog_acts_at_once_without_redis_and_says_so() -> None:
+    world = watched_world()
+    observe(world, lost="connection refused", rank=0)
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert world.acts() == [(ROOT, RESTART)]
+    assert world.last(ROOT).lease_token == 0
+    assert "without the lease, because Redis does not answer (connection refused)" in (
+        str(world.last(ROOT).reason)
+    )
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_without_redis_each_watchdog_acts_in_its_turn(rank: int) -> None:
+    world = watched_world()
+    turn_s = rank * (SETTINGS.lease_s + WALLET.restart.stop_timeout_s + 10.0)
+    observe(world, lost="timeout", rank=rank)
+    world.fails(ROOT, Cause.REFUSED, 5)
+    certain_mono = world.instance(ROOT).since.mono
+    assert "by turns: this one in" in str(world.last(ROOT).reason)
+    world.wait(certain_mono + turn_s - world.now.mono - 1.0)
+    assert world.acts() == []
+    world.wait(2.0)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_turn_begins_when_redis_is_lost_if_the_failure_is_older() -> None:
+    world = watched_world()
+    observe(world, asked=True, holder="b")
+    world.fails(ROOT, Cause.REFUSED, 5)
+    world.wait(600.0)
+    observe(world, lost="timeout", rank=1)
+    assert world.acts() == []
+
+
+def test_hold_does_nothing_without_redis() -> None:
+    world = watched_world()
+    settings = replace(SETTINGS, on_lost=OnLost.HOLD)
+    observe(world, settings=settings, lost="timeout", rank=0)
+    world.fails(ROOT, Cause.REFUSED, 5)
+    world.wait(600.0)
+    assert world.acts() == []
+    assert "on_lost is hold" in str(world.last(ROOT).reason)
+
+
+def test_own_lease_is_valid_to_its_end_after_redis_is_lost() -> None:
+    world = watched_world()
+    settings = replace(SETTINGS, on_lost=OnLost.HOLD)
+    held(world, settings=settings, lost="timeout")
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def views(**down: bool) -> MappingProxyType[str, frozenset[str]]:
+    return MappingProxyType(
+        {name: frozenset({ROOT} if sees else ()) for name, sees in down.items()}
+    )
+
+
+def test_quorum_holds_until_enough_watchdogs_see_the_target_down() -> None:
+    world = watched_world()
+    settings = replace(SETTINGS, quorum=2)
+    held(world, settings=settings, views=views(b=False))
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert world.acts() == []
+    assert "1 of 2 watchdogs see it down, and 2 must" in str(world.last(ROOT).reason)
+    held(world, settings=settings, views=views(b=True))
+    world.wait(1.0)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_watchdog_that_is_not_alive_has_no_vote() -> None:
+    world = watched_world()
+    held(world, settings=replace(SETTINGS, quorum=2), views=views())
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_requested_restart_needs_the_lease_and_no_votes() -> None:
+    world = watched_world()
+    settings = replace(SETTINGS, quorum=2)
+    observe(world, asked=True, holder="b")
+    world.send(RestartRequested(world.now, ROOT, now=True))
+    assert world.last(ROOT).guard is Guard.LEASE
+    held(world, settings=settings, views=views(b=False))
+    world.send(RestartRequested(world.now, ROOT))
+    assert world.last(ROOT).action is RESTART
+
+
+def plan_messages(world: RuleWorld) -> list[MessageKind]:
+    return [m.kind for m in world.messages if m.kind is MessageKind.PLAN_SKIPPED]
+
+
+def test_planned_restart_of_another_watchdog_is_skipped_without_a_message() -> None:
+    world = start_healthy_world(targets=(WALLET,), notify=ROUTES)
+    world.wait(7 * 3600.0)
+    observe(world, asked=True, holder="b")
+    world.send(PlannedRestartDue(world.now, ROOT))
+    assert (world.last(ROOT).action, world.last(ROOT).guard) == (
+        Action.SKIP,
+        Guard.LEASE,
+    )
+    assert plan_messages(world) == []
+
+
+@pytest.mark.parametrize(("rank", "is_done"), [(0, True), (1, False)])
+def test_planned_restart_without_redis_is_for_a_lone_watchdog(
+    *, rank: int, is_done: bool
+) -> None:
+    world = start_healthy_world(targets=(WALLET,), notify=ROUTES)
+    observe(world, lost="timeout", rank=rank)
+    world.wait(7 * 3600.0)
+    world.send(PlannedRestartDue(world.now, ROOT))
+    assert world.last(ROOT).action is (RESTART if is_done else Action.SKIP)
+    assert bool(plan_messages(world)) is not is_done
+
+
+def test_watchdog_that_cannot_act_may_not_hold_the_lease() -> None:
+    world = watched_world()
+    state, now = world.state, world.now
+    assert may_hold_lease(state, now)
+    assert not may_hold_lease(replace(state, mode=Mode.OBSERVE), now)
+    engine = replace(state.engine, reachable=False)
+    assert not may_hold_lease(replace(state, engine=engine), now)
+    engine = replace(state.engine, listed_mono=now.mono - 91.0)
+    assert not may_hold_lease(replace(state, engine=engine), now)
+
+
+def test_facts_for_the_others_are_names_that_are_down_and_the_longest_call() -> None:
+    world = watched_world()
+    assert names_down(world.state) == frozenset()
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert names_down(world.state) == {ROOT}
+    assert longest_call_s(world.state) == WALLET.restart.stop_timeout_s + 10.0
