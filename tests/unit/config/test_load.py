@@ -13,6 +13,7 @@ from sidecar.config.load import load
 from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.core.model.backup_settings import BackupSettings, OffsiteSettings
 from sidecar.core.model.cause import Severity
+from sidecar.core.model.lease import ClusterSettings
 from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.probe_settings import Credentials, ElectronCashProbe, HttpProbe
 from sidecar.core.model.target import (
@@ -293,6 +294,7 @@ def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
         "http://bitcoincash-service:8080/busy", max_wait_s=600.0
     )
     assert service.depends_on == ("electron-cash",)
+    assert settings.cluster == ClusterSettings("redis://:redispw@redis/0")
     assert {line.split(":")[0] for line in settings.warnings} == {
         "targets.electron-cash.probe.password_file",
     }
@@ -302,6 +304,7 @@ def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
         "tgram://bot-key/42",
         "https://beat.example/9f3c",
         "redis://:redispw@redis/0",
+        "redispw",
         "https://dav.example/wallets/",
         "dav-password",
     }
