@@ -22,12 +22,12 @@ from sidecar.app.page import build_page, page_texts_reader
 from sidecar.app.probing import ProbingParts
 from sidecar.app.settings_reload import SettingsReload
 from sidecar.app.target_source import TargetSource
+from sidecar.balancer.agent_server import AgentServer
 from sidecar.clock import SystemClock
 from sidecar.config.duration import parse_seconds
 from sidecar.config.settings import Settings
 from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.event import Event, SettingsApplied
-from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.notify.delivery import DeliveryStatus
 from sidecar.remedies.executor import Executor
@@ -85,7 +85,7 @@ class Application:
             context, self._clock, self.post, self._mask, self._metrics.loop_lag
         )
         self._probing.prober.restore_logs(restored.state)
-        self._planner = Planner(self._clock, self.post, self._is_in_window)
+        self._planner = Planner(self._clock, self.post, loop.is_in_window)
         metrics.planned_times = lambda: self._planner.upcoming_times(1)
         self._cluster = build_cluster(
             restored.state.lease, context.stack, loop, texts.mask, self._is_alive
@@ -115,7 +115,8 @@ class Application:
             context.own_id,
             other_engine=lambda: context.link.other_engine,
         )
-        self._health = OwnHealth(self._parts(), self._notifications)
+        self._agent = AgentServer(loop.state, self._clock, settings.agent_address)
+        self._health = OwnHealth(self._parts(), self._notifications, self._agent)
         self._build_web(settings, texts)
 
     def _build_executor(self) -> Executor:
@@ -226,9 +227,6 @@ class Application:
     def _is_alive(self) -> bool:
         return self._health.liveness().ok
 
-    def _is_in_window(self, target: str, wall: float) -> bool:
-        return window_end_wall(self._watchdog.state, target, wall) is not None
-
     async def run(self, stop: asyncio.Event, changed: asyncio.Event) -> None:
         """Watch until ``stop`` is set; OSError where the address is taken.
 
@@ -250,12 +248,14 @@ class Application:
                     tasks.create_task(self._notifications.run(self._health.problems)),
                     tasks.create_task(self._reload.run(changed, self._apply)),
                     tasks.create_task(run_cluster(self._cluster)),
+                    tasks.create_task(self._agent.run()),
                 ]
                 await stop.wait()
                 logger.info("asked to stop: finishing what is under way")
                 await asyncio.gather(
                     self._executor.drain(DRAIN_S),
                     self._notifications.runner.drain(DRAIN_S),
+                    self._agent.release(),
                 )
                 for task in workers:
                     task.cancel()
@@ -282,6 +282,7 @@ class Application:
         self.post(SettingsApplied(now, settings.mode, settings.notify))
         renew_targets(self._context.engine, settings)
         self._maintenance.apply()
+        self._agent.set_address(settings.agent_address)
         self._engine_watcher.nudge()
         await self._notifications.apply(settings.notify, texts)
         self._metrics.register_channels(

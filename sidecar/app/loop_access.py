@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.event import Event
 from sidecar.core.model.state import State
+from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.watchdog import Watchdog
 
 
@@ -17,6 +18,10 @@ class LoopAccess:
     def state(self) -> State:
         """The present state."""
         return self._watchdog().state
+
+    def is_in_window(self, target: str, wall: float) -> bool:
+        """Is the target in a maintenance window at this time?"""
+        return window_end_wall(self.state(), target, wall) is not None
 
     def post(self, event: Event) -> None:
         """Put an event in the loop's queue."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from sidecar.app.cluster import ClusterService
 from sidecar.app.notifications import NotificationService
 from sidecar.app.target_source import TargetSource
+from sidecar.balancer.agent_server import AgentServer
 from sidecar.core.model.target import Mode
 from sidecar.core.ports.loop import Clock, Component
 from sidecar.engine.watcher import EngineWatcher
@@ -36,9 +37,12 @@ class Parts(NamedTuple):
 class OwnHealth:
     """Reports the health of every part."""
 
-    def __init__(self, parts: Parts, notifications: NotificationService) -> None:
+    def __init__(
+        self, parts: Parts, notifications: NotificationService, agent: AgentServer
+    ) -> None:
         self._parts = parts
         self._notifications = notifications
+        self._agent = agent
 
     def liveness(self) -> Component:
         """Does the loop make steps?"""
@@ -55,6 +59,7 @@ class OwnHealth:
             self._scheduler_component(),
             self._parts.store.component(),
             *self._notifications.components(),
+            *self._agent.components(),
             self._probes_component(),
             self._labels_component(),
             self._settings_component(),

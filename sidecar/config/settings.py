@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import UNSET
 
+from sidecar.config.check.urls import listen_address
 from sidecar.config.duration import parse_seconds
 from sidecar.config.file.model import Document
 from sidecar.core.model.lease import ClusterSettings
@@ -63,3 +64,10 @@ class Settings:
         maintenance = self.document.maintenance
         retention = UNSET if maintenance is UNSET else maintenance.retention
         return RETENTION_S if retention is UNSET else parse_seconds(retention)
+
+    @property
+    def agent_address(self) -> tuple[str, int] | None:
+        """Host and port for HAProxy's agent checks; None: they are not answered."""
+        balancer = self.document.balancer
+        text = UNSET if balancer is UNSET else balancer.agent_listen
+        return None if text is UNSET else listen_address(text)

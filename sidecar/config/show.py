@@ -13,7 +13,7 @@ from sidecar.core.model.probe_settings import ProbeSettings
 from sidecar.core.model.target import Target
 
 _NOT_OF_THE_FILE = frozenset({"may_finish", "name", "cadence", "probes", "declared"})
-_LATER = ("maintenance", "notify", "hooks", "cluster")
+_LATER = ("maintenance", "notify", "hooks", "cluster", "balancer")
 
 
 def show_settings(settings: Settings) -> dict[str, object]:

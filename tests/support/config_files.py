@@ -60,6 +60,7 @@ hooks:
   - {on: opened, severity: P0, post: http://bitcoincash-service:8080/pause}
   - {on: resolved, severity: P0, post: http://bitcoincash-service:8080/resume}
 cluster: {redis_url_file: SECRETS/redis_url, quorum: 1}
+balancer: {agent_listen: "0.0.0.0:9788"}
 """.replace("{secrets}", "SECRETS").replace("RECIPIENT", RECIPIENT)
 
 SECRETS = {

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from sidecar.config.check.urls import listen_address
 from sidecar.config.file.model import Document, TargetSection
 from sidecar.config.file.setting_types import value_or
 from sidecar.config.maintenance import task_faults, window_faults
 from sidecar.config.notifications import notify_faults
-from sidecar.config.problem import ConfigProblem
+from sidecar.config.problem import ConfigProblem, quote_value
 
 
 def document_faults(
@@ -18,6 +19,7 @@ def document_faults(
     yield from window_faults(document, known_names)
     yield from task_faults(document, known_names)
     yield from notify_faults(document)
+    yield from _balancer_faults(document)
 
 
 def _target_faults(target: TargetSection, path: str) -> Iterator[ConfigProblem]:
@@ -26,3 +28,14 @@ def _target_faults(target: TargetSection, path: str) -> Iterator[ConfigProblem]:
         yield ConfigProblem(
             f"{path}.container", "service as well", "one of the two", hint
         )
+
+
+def _balancer_faults(document: Document) -> Iterator[ConfigProblem]:
+    balancer = value_or(document.balancer, None)
+    text = value_or(balancer.agent_listen, "") if balancer else ""
+    if not text:
+        return
+    address = listen_address(text)
+    if address is None or address[1] == 0:
+        allowed = "HOST:PORT such as 0.0.0.0:9788 or [::]:9788"
+        yield ConfigProblem("balancer.agent_listen", quote_value(text), allowed)

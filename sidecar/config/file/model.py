@@ -141,6 +141,12 @@ class Cluster(Section):
     on_lost: Literal["act", "hold"] | UnsetType = UNSET
 
 
+class Balancer(Section):
+    """What load balancers are told about the targets."""
+
+    agent_listen: Text | UnsetType = UNSET
+
+
 class Document(Section):
     """The whole file."""
 
@@ -173,3 +179,4 @@ class Document(Section):
     notify: Notify | UnsetType = UNSET
     hooks: list[Hook] | UnsetType = UNSET
     cluster: Cluster | UnsetType = UNSET
+    balancer: Balancer | UnsetType = UNSET

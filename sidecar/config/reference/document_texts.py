@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sidecar.config.file.model import Cluster, Document
+from sidecar.config.file.model import Balancer, Cluster, Document
 from sidecar.config.file.setting_types import Section
 from sidecar.config.reference.key_text import (
     NONE,
@@ -31,6 +31,7 @@ DOCUMENT_TEXTS: Mapping[type[Section], SectionTexts] = {
         "notify": KeyText("who is notified, and when again", NONE),
         "hooks": KeyText("actions when an incident opens or is resolved", NONE),
         "cluster": KeyText("several watchdogs, of which one acts", NONE),
+        "balancer": KeyText("what load balancers are told about the targets", NONE),
     },
     Cluster: {
         **describe_secret(
@@ -45,6 +46,13 @@ DOCUMENT_TEXTS: Mapping[type[Section], SectionTexts] = {
         "lease": KeyText("the time after which another watchdog takes over, 5s to 5m"),
         "on_lost": KeyText(
             "while Redis does not answer: `act`, one after the other, or `hold`"
+        ),
+    },
+    Balancer: {
+        "agent_listen": KeyText(
+            "the address at which HAProxy's agent checks are answered, such as "
+            "`0.0.0.0:9788`; whoever reaches it learns the states of the targets",
+            "none: they are not answered",
         ),
     },
 }

@@ -1,0 +1,1 @@
+"""Load balancers are told which servers get requests; it imports only ``core``."""

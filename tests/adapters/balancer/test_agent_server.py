@@ -1,0 +1,193 @@
+"""HAProxy's agent check over real connections."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from sidecar.balancer.agent_connection import DEADLINE_S, LINE_BYTES
+from sidecar.balancer.agent_server import CONNECTIONS, RELEASE_S, WARNED, AgentServer
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.state import State
+from sidecar.core.model.target_state import TargetState as S
+from tests.support.fakes import LoopClock
+from tests.support.notify_receivers import until
+from tests.support.traffic_states import (
+    replica_state,
+    traffic_instance,
+    traffic_state,
+)
+
+WAIT_S = 5.0
+HOST = "127.0.0.1"
+
+
+@dataclass
+class Agent:
+    """An agent on a real port, and its state."""
+
+    state: State = field(default_factory=lambda: replica_state(S.HEALTHY, S.HEALTHY))
+
+    def __post_init__(self) -> None:
+        self.server = AgentServer(lambda: self.state, LoopClock())
+
+    async def listen(self, address: tuple[str, int]) -> int:
+        self.server.set_address(address)
+        await until(lambda: self.server.port is not None)
+        assert self.server.port is not None
+        return self.server.port
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        assert self.server.port is not None
+        return await asyncio.open_connection(HOST, self.server.port)
+
+    async def ask(self, line: bytes) -> bytes:
+        """The answer until the agent closes the connection."""
+        reader, writer = await self.connect()
+        writer.write(line)
+        try:
+            async with asyncio.timeout(WAIT_S):
+                return await reader.read()
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()
+
+
+@contextlib.asynccontextmanager
+async def running_agent() -> AsyncIterator[Agent]:
+    agent = Agent()
+    running = asyncio.create_task(agent.server.run())
+    try:
+        await agent.listen((HOST, 0))
+        yield agent
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_drained_replica_is_answered_drain_and_the_others_ready() -> None:
+    async with running_agent() as agent:
+        agent.state = replica_state(S.DRAINING, S.HEALTHY)
+        assert await agent.ask(b"payment/1\n") == b"up drain\n"
+        assert await agent.ask(b"payment/2\r\n") == b"up ready\n"
+        assert await agent.ask(b"payment/9\n") == b"up ready\n"
+        agent.state = replica_state(S.HEALTHY, S.HEALTHY)
+        assert await agent.ask(b"payment/1\n") == b"up ready\n"
+
+
+async def test_wallet_that_is_down_is_answered_down_with_its_reason() -> None:
+    async with running_agent() as agent:
+        a = traffic_instance("wallet-a", S.DOWN, Cause.HUNG)
+        b = traffic_instance("wallet-b", S.HEALTHY)
+        agent.state = traffic_state(a, b)
+        asked = b"wallet-a failover=wallet-b\n"
+        assert await agent.ask(asked) == b"ready down #down\n"
+        agent.state = traffic_state(a, b, listed=False)
+        agent.state = replace(agent.state, started=LoopClock().now())
+        for line in (asked, b"wallet-b failover=wallet-a\n", b"wallet-a\n"):
+            assert await agent.ask(line) == b"\n"
+
+
+@pytest.mark.parametrize("line", [b"x" * (LINE_BYTES + 1), b"y" * 100_000])
+async def test_endless_line_gets_no_answer_and_is_closed_at_once(line: bytes) -> None:
+    async with running_agent() as agent:
+        began = time.monotonic()
+        assert await agent.ask(line) == b""
+        assert time.monotonic() - began < DEADLINE_S / 2
+
+
+async def test_bytes_that_are_no_name_leave_the_server_up() -> None:
+    async with running_agent() as agent:
+        for line in (b"GET / HTTP/1.1\r\n", b"\xff\xfe\n", b"\n", b"\0\n"):
+            assert await agent.ask(line) == b"up ready\n"
+
+
+async def test_silent_connection_is_closed_at_its_deadline() -> None:
+    async with running_agent() as agent:
+        began = time.monotonic()
+        half, silent = await asyncio.gather(agent.ask(b"payment/1"), agent.ask(b""))
+        assert (half, silent) == (b"", b"")
+        assert DEADLINE_S * 0.9 < time.monotonic() - began < DEADLINE_S + 1.5
+
+
+async def test_crowd_of_silent_connections_keeps_no_question_out() -> None:
+    async with running_agent() as agent:
+        crowd = [await agent.connect() for _ in range(CONNECTIONS + 20)]
+        began = time.monotonic()
+        assert await agent.ask(b"payment/1\n") == b"up ready\n"
+        assert time.monotonic() - began < DEADLINE_S / 2
+        for _, writer in crowd:
+            writer.transport.abort()
+
+
+async def test_end_takes_a_drain_back_and_returns_once_haproxy_has_heard() -> None:
+    async with running_agent() as agent:
+        agent.state = replica_state(S.DRAINING, S.HEALTHY)
+        assert await agent.ask(b"payment/1\n") == b"up drain\n"
+        ending = asyncio.create_task(agent.server.release())
+        await asyncio.sleep(0.05)
+        assert not ending.done()
+        assert await agent.ask(b"payment/2\n") == b"up ready\n"
+        assert not ending.done()
+        assert await agent.ask(b"payment/1\n") == b"up ready\n"
+        async with asyncio.timeout(RELEASE_S / 2):
+            await ending
+
+
+async def test_end_without_a_drain_does_not_wait() -> None:
+    async with running_agent() as agent:
+        await agent.ask(b"payment/1\n")
+        async with asyncio.timeout(RELEASE_S / 2):
+            await agent.server.release()
+
+
+async def test_end_waits_for_a_silent_haproxy_for_a_bounded_time() -> None:
+    async with running_agent() as agent:
+        agent.state = replica_state(S.DRAINING, S.HEALTHY)
+        await agent.ask(b"payment/1\n")
+        began = time.monotonic()
+        await agent.server.release(within_s=0.3)
+        assert 0.2 < time.monotonic() - began < RELEASE_S
+
+
+async def test_taken_port_is_a_fault_until_another_address_is_set(
+    log_lines: list[str],
+) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        async with running_agent() as agent:
+            assert [c.ok for c in agent.server.components()] == [True]
+            agent.server.set_address((HOST, port))
+            await until(lambda: not agent.server.components()[0].ok)
+            (component,) = agent.server.components()
+            assert f"cannot listen on {HOST}:{port}" in component.reason
+            assert any(component.reason in line for line in log_lines)
+            agent.state = replica_state(S.DRAINING)
+            await agent.listen((HOST, 0))
+            assert await agent.ask(b"payment/1\n") == b"up drain\n"
+            assert agent.server.components()[0].ok
+            agent.server.set_address(None)
+            await until(lambda: agent.server.port is None)
+            assert agent.server.components() == ()
+
+
+async def test_name_that_is_not_watched_is_warned_of_once_and_cleaned(
+    log_lines: list[str],
+) -> None:
+    async with running_agent() as agent:
+        for _ in range(3):
+            await agent.ask(b"paymnet/1\n")
+            await agent.ask(b"\x1b[31mred\n")
+        for number in range(2 * WARNED):
+            await agent.ask(b"junk-%d\n" % number)
+    (misspelt,) = (line for line in log_lines if "paymnet/1" in line)
+    assert "no target or replica" in misspelt
+    (escape,) = (line for line in log_lines if "red" in line)
+    assert "\x1b" not in escape
+    assert len(log_lines) <= WARNED + 2
