@@ -10,6 +10,7 @@ from sidecar.api_types import (
     records,
     report,
     status,
+    traefik,
 )
 from sidecar.web.openapi import parameters
 from sidecar.web.openapi.backup_operations import BACKUP_OPERATIONS
@@ -102,6 +103,14 @@ _PRESENT = (
         "present",
         "Memory, and when it reaches its limit",
         forecast.MemoryForecasts,
+    ),
+    read(
+        "/api/v1/balancer/traefik",
+        "present",
+        "The servers that get requests, for Traefik's HTTP provider",
+        traefik.TraefikConfiguration,
+        parameters.NETWORK,
+        errors=(400,),
     ),
     read("/api/v1/events", "present", "What happens from now on", _EVENTS),
 )

@@ -53,6 +53,9 @@ RUNS = Parameter(
     "Number of the last runs; 20 by default",
     {"type": "integer", "minimum": 0, "maximum": MAX_RUNS},
 )
+NETWORK = Parameter(
+    "network", "Only addresses on this network of the engine", {"type": "string"}
+)
 LINES = Parameter(
     "lines",
     "At most so many of the last lines, and at most 64 kB; 100 by default",

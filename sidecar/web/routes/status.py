@@ -18,7 +18,7 @@ from sidecar.web.query import parse_query
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import write_chunk
-from sidecar.web.views import forecast, health, status
+from sidecar.web.views import forecast, health, status, traefik
 
 DEFAULT_PLANNED, MAX_PLANNED = 5, 100
 _COUNT = re.compile(r"[0-9]{1,9}")
@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class StatusRoutes:
-    """GET /api/v1/status /api/v1/schedule /api/v1/forecast /api/v1/events."""
+    """GET /api/v1/status, schedule, forecast, balancer/traefik and events."""
 
     def __init__(
         self, services: ApiServices, listeners: ListenerPool, heartbeat_s: float
@@ -41,6 +41,7 @@ class StatusRoutes:
             web.get("/api/v1/status", self._status),
             web.get("/api/v1/schedule", self._schedule),
             web.get("/api/v1/forecast", self._forecast),
+            web.get("/api/v1/balancer/traefik", self._traefik),
             web.get("/api/v1/events", self._events),
         ]
 
@@ -72,6 +73,11 @@ class StatusRoutes:
         parse_query(request)
         state, now = self._services.state(), self._services.clock.now()
         return json_response(forecast.show_forecasts(state, now))
+
+    async def _traefik(self, request: web.Request) -> web.Response:
+        network = parse_query(request, network="")["network"]
+        state = self._services.state()
+        return json_response(traefik.traefik_configuration(state, network))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if request.method == hdrs.METH_HEAD:

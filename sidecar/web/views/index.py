@@ -14,6 +14,7 @@ sidecar {version}
 /api/v1/forecast            memory, and when it reaches its limit
 /api/v1/schedule            planned restarts
 /api/v1/maintenance         maintenance windows, tasks, and their last runs
+/api/v1/balancer/traefik    servers that get requests, for Traefik's HTTP provider
 /api/v1/incidents           what went wrong; /ID and /ID/postmortem for one
 /api/v1/history             what happened
 /api/v1/remedies            which remedies helped against what
