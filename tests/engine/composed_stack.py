@@ -11,9 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import docker
 import yaml
 
-from tests.engine.harness import COMPOSE_FILE, DEADLINE_S, RUN_LABEL, SERVICE, WALLET
+from tests.engine.harness import (
+    COMPOSE_FILE,
+    DEADLINE_S,
+    RUN_LABEL,
+    SERVICE,
+    WALLET,
+    Box,
+)
+from tests.support.haproxy_page import server_states
 
 SHARERS = 5000
 """The group of those who may read the file of the daemon and the service."""
@@ -51,6 +60,12 @@ class ComposedStack:
         )
         assert not check or result.returncode == 0, result.stderr + result.stdout
         return result.stdout
+
+    def box(self, service: str, number: int = 1) -> Box:
+        """One container of the stack."""
+        project = yaml.safe_load((self.folder / "compose.yaml").read_text())["name"]
+        name = f"{project}-{service}-{number}"
+        return Box(docker.from_env().containers.get(name))
 
     def sidecar(self, *command: str, check: bool = True) -> str:
         """Run a command of ``sidecar`` in its container; returns its output."""
@@ -106,6 +121,15 @@ def composed_stack(
         stack.compose("down", "--volumes", "--timeout", "2", check=False)
 
 
+def wait_servers(stack: ComposedStack, proxy: str, backend: str, **states: str) -> None:
+    """Wait until HAProxy has these states of the servers of a backend."""
+    host = stack.box(proxy).ip
+    end = time.monotonic() + 30
+    while (seen := server_states(host, backend)) != states:
+        assert time.monotonic() < end, f"{seen}\n{stack.compose('logs')}"
+        time.sleep(POLL_S)
+
+
 def give_secret(folder: Path, name: str, text: str) -> Path:
     """A secret's file that only Sidecar reads."""
     file = folder / "secrets" / name
@@ -120,19 +144,27 @@ def sidecar_alone() -> Json:
     return {"path": str(COMPOSE_FILE)}
 
 
-def _document(include: Mapping[str, object]) -> Json:
-    common: Json = {
-        "init": True,
-        "labels": RUN_LABEL,
-        "group_add": [str(SHARERS)],
-        "secrets": ["rpc"],
-    }
-    wallet: Json = {
+_COMMON: Json = {
+    "init": True,
+    "labels": RUN_LABEL,
+    "group_add": [str(SHARERS)],
+    "secrets": ["rpc"],
+}
+
+
+def wallet_service() -> Json:
+    """A wallet daemon as a service of the compose file."""
+    return {
+        **_COMMON,
         "image": "sidecar-demo-wallet:local",
         "environment": {"SHAPE": "wrapper", "RPC_USER": "bchrpc"},
         "entrypoint": _with_password("RPC_PASSWORD", "/app/entrypoint.sh"),
     }
+
+
+def _document(include: Mapping[str, object]) -> Json:
     service: Json = {
+        **_COMMON,
         "image": "sidecar-demo-service:local",
         "environment": {
             "WALLET_URL": f"http://{WALLET}:7777/",
@@ -143,7 +175,7 @@ def _document(include: Mapping[str, object]) -> Json:
     return {
         "include": [dict(include)],
         "name": f"sctest-{secrets.token_hex(4)}",
-        "services": {WALLET: {**common, **wallet}, SERVICE: {**common, **service}},
+        "services": {WALLET: wallet_service(), SERVICE: service},
         "secrets": {"rpc": {"file": "./secrets/electron_cash_password"}},
     }
 
