@@ -7,7 +7,7 @@ import requests
 
 from sidecar.core.ports.engine import EngineRefused, FileAbsent, FileCopy
 from sidecar.engine.client import Client
-from sidecar.engine.errors import NotFound, error_of_status, raise_for_status
+from sidecar.engine.errors import NotFound, error_of_answer, raise_for_status
 from sidecar.engine.requests import chunks
 
 _STAT_HEADER = "X-Docker-Container-Path-Stat"
@@ -67,7 +67,7 @@ def _open_archive(client: Client, container_id: str, path: str) -> requests.Resp
         return answer
     with answer:
         text = _first_bytes(chunks(client, answer)).decode(errors="replace")
-    error = error_of_status(answer.status_code, text, url, client.mask)
+    error = error_of_answer(answer, text, client.mask)
     # A filter before the engine answers 404, too.
     if isinstance(error, NotFound) and "could not find the file" in text.lower():
         raise FileAbsent(f"there is no file {path}") from error

@@ -25,6 +25,7 @@ SEGMENTS = {
 name of a container that Sidecar made for a restore test. None of them matches ``.`` or
 ``..``, a slash, or an escape such as ``%2F``.
 """
+_VERSION = re.compile(r"^/v1\.[0-9]+(?=/)")
 _SEGMENTS = {name: re.compile(text) for name, text in SEGMENTS.items()}
 
 
@@ -42,6 +43,12 @@ class EngineCall(NamedTuple):
     query: tuple[str, ...] = ()
     fixed_query: str = ""
     versioned: bool = True
+
+    @property
+    def name(self) -> str:
+        """The call as people read it."""
+        query = f"?{self.fixed_query}" if self.fixed_query else ""
+        return f"{self.method} {self.path}{query}"
 
     def allows(self, method: str, path: str, query: str) -> bool:
         """Is this the call? ``path`` without its version, both as they are sent."""
@@ -139,3 +146,10 @@ def find_call(method: str, target: str, api_version: str) -> EngineCall | None:
         ),
         None,
     )
+
+
+def name_call(method: str, path: str) -> str:
+    """The name of the call of a request, whatever its version and query; or empty."""
+    path = _VERSION.sub("", path)
+    names = (c.name for c in CALLS if c.method == method and _matches(c.path, path))
+    return next(names, "")

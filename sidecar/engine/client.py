@@ -119,7 +119,7 @@ class Client(docker.APIClient):
         feature = call.feature
         if feature.rule.is_gated and feature not in self._features_in_use():
             raise CallNotListed(
-                f"not sent: {method} {call.path} is only for the feature "
+                f"not sent: {call.name} is only for the feature "
                 f"{feature.value!r}, which the settings do not use "
                 "(docs/engine-access.md)"
             )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -18,6 +19,7 @@ from sidecar.core.ports.engine import (
     EngineUnreachable,
 )
 from sidecar.core.text.printable import mark_unprintable
+from sidecar.engine.calls import name_call
 
 _LONGEST = 300
 
@@ -130,9 +132,12 @@ def _hint(cause: BaseException) -> str:
     return ""
 
 
-def error_of_status(status: int, body: str, url: str, mask: Mask = str) -> EngineError:
+def error_of_status(
+    status: int, body: str, url: str, mask: Mask = str, method: str = ""
+) -> EngineError:
     """The error for a status above 399, with the answer's text.
 
+    If the call is forbidden, the text names it as docs/engine-access.md does.
     EngineTimeout: a gateway before the engine gave up waiting, and whether the
     engine goes on is unknown.
     """
@@ -142,7 +147,7 @@ def error_of_status(status: int, body: str, url: str, mask: Mask = str) -> Engin
         return EngineTimeout(f"a proxy before the engine answered {status}: {text}")
     message = f"the engine answered {status}: {text}"
     if status in _FORBIDDEN:
-        return EngineForbidden(message)
+        return EngineForbidden(f"{message}{_name_of(method, url)}")
     if status != HTTPStatus.NOT_FOUND:
         return EngineRefused(message)
     # 404 also comes from a socket proxy, for an unknown path, and for another
@@ -152,6 +157,11 @@ def error_of_status(status: int, body: str, url: str, mask: Mask = str) -> Engin
     if names_it and "no such container" in body.lower():
         return ContainerGone(text)
     return NotFound(message)
+
+
+def _name_of(method: str, url: str) -> str:
+    name = name_call(method, urlsplit(url).path)
+    return f" ({name})" if name else ""
 
 
 def _engines_words(body: str, mask: Mask) -> str:
@@ -182,7 +192,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def raise_for_status(answer: requests.Response, mask: Mask = str) -> None:
     """EngineError where the engine, or a proxy before it, answered an error."""
     if not answer.ok:
-        raise error_of_status(answer.status_code, answer.text, answer.url, mask)
+        raise error_of_answer(answer, answer.text, mask)
+
+
+def error_of_answer(
+    answer: requests.Response, body: str, mask: Mask = str
+) -> EngineError:
+    """The error for an answer whose body was read."""
+    method = answer.request.method or ""
+    return error_of_status(answer.status_code, body, answer.url, mask, method)
 
 
 def one_line(value: object, mask: Mask = str) -> str:

@@ -153,7 +153,7 @@ class Feature(Enum):
             "a target with an `exec` probe is `unknown`, with the refusal as its "
             "reason; a target with `busy.command` counts as free after `max_wait`; a "
             "[full disk](causes.md#disk_full) that only the log names is believed for "
-            "10 min; such a hook never runs, and its component of `/readyz` stays 503; "
+            "10 min; such a hook never runs, which an error in the log says each time; "
             "a frozen daemon below a wrapper script is restarted as it is. Leave these "
             "out unless you use one of them: `exec` can do whatever the container can",
             caution="Only for probes and hooks of kind `exec`, and what else "

@@ -62,7 +62,7 @@ class Membership:
             return (
                 f"it has no label {DIGEST_LABEL} of compose, and whether its other "
                 f"labels are its image's cannot be seen: {refused}; allow "
-                "GET /images/{id}/json, see docs/engine-access.md"
+                "GET /images/{image}/json, see docs/engine-access.md"
             )
         return _comes_from_image(claim, baked)
 

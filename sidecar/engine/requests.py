@@ -13,7 +13,7 @@ from sidecar.core.ports.engine import ContainerGone, EngineRefused, EngineTimeou
 from sidecar.engine import answers, containers
 from sidecar.engine.client import Client
 from sidecar.engine.containers import ContainerOwner
-from sidecar.engine.errors import NotFound, error_of_status, raise_for_status
+from sidecar.engine.errors import NotFound, error_of_answer, raise_for_status
 from sidecar.engine.membership import Membership
 
 LOG_BYTES = 64 * 1024
@@ -73,7 +73,7 @@ def _read_json(client: Client, path: str) -> object:
         body = _whole(chunks(client, answer))
     if not answer.ok:
         text = body.decode(errors="replace")
-        raise error_of_status(answer.status_code, text, url, client.mask)
+        raise error_of_answer(answer, text, client.mask)
     return msgspec.json.decode(body)
 
 

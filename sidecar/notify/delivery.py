@@ -32,13 +32,15 @@ class DeliveryResult(NamedTuple):
     """``error`` fits a log line; ``retry_after_s``: the receiver asked for that.
 
     ``is_doubtful``: it may have arrived all the same, for the try ended between the
-    request and its answer.
+    request and its answer. ``is_expected``: the channel works, its receiver is down
+    for a reason that Sidecar knows.
     """
 
     delivery: DeliveryStatus
     error: str = ""
     retry_after_s: float | None = None
     is_doubtful: bool = False
+    is_expected: bool = False
 
 
 class Channel(Protocol):
@@ -62,6 +64,11 @@ DELIVERED = DeliveryResult(DeliveryStatus.DELIVERED)
 def temporary_failure(error: str, retry_after_s: float | None = None) -> DeliveryResult:
     """The message did not arrive; a later try may succeed."""
     return DeliveryResult(DeliveryStatus.FAILED, error[:_MAX_ERROR], retry_after_s)
+
+
+def expected_failure(error: str) -> DeliveryResult:
+    """The receiver is a container that does not run; a later try may succeed."""
+    return DeliveryResult(DeliveryStatus.FAILED, error[:_MAX_ERROR], is_expected=True)
 
 
 def doubtful_failure(error: str) -> DeliveryResult:

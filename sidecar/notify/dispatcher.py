@@ -196,7 +196,7 @@ class Dispatcher:
             return permanent_failure(f"not delivered within {MAX_AGE_S / 3600:.0f} h")
         worker.breaker = worker.breaker.record_call(now.mono)
         attempt = await self._try(worker, self._incidents.refresh(message))
-        if attempt.delivery is DeliveryStatus.FAILED:
+        if attempt.delivery is DeliveryStatus.FAILED and not attempt.is_expected:
             worker.breaker = worker.breaker.record_failure(self._clock.now().mono)
             worker.error = attempt.error
         else:

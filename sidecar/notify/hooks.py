@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from sidecar.core.model.container import Status
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.notification_settings import (
     HOOK_PREFIX,
@@ -25,6 +26,7 @@ from sidecar.notify.delivery import (
     Channel,
     DeliveryResult,
     doubtful_failure,
+    expected_failure,
     permanent_failure,
     temporary_failure,
 )
@@ -115,13 +117,22 @@ class ExecHook:
         except EngineTimeout as error:
             return doubtful_failure(str(error))
         except EngineError as error:
-            return temporary_failure(str(error))
+            return await self._failure(container, str(error))
         if result.exit_code:
             output = " ".join(self._mask(result.output).split())[-_OUTPUT_SHOWN:]
             return temporary_failure(
                 f"the command ended with {result.exit_code}: {output}"
             )
         return DELIVERED
+
+    async def _failure(self, container_id: str, error: str) -> DeliveryResult:
+        """A hook may be about the very container that is down: that is no fault."""
+        try:
+            container = await self._engine.inspect(container_id)
+        except EngineError:
+            return temporary_failure(error)
+        is_running = container.status is Status.RUNNING
+        return temporary_failure(error) if is_running else expected_failure(error)
 
 
 class HookTools(NamedTuple):

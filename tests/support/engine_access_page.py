@@ -60,14 +60,8 @@ def table() -> Iterator[str]:
     yield "| request | for | without it |"
     yield "|---|---|---|"
     for feature, calls in calls_by_feature():
-        names = ", ".join(f"`{name_of(call)}`" for call in calls)
+        names = ", ".join(f"`{call.name}`" for call in calls)
         yield f"| {names} | {feature.rule.use} | {feature.rule.without} |"
-
-
-def name_of(call: EngineCall) -> str:
-    """The call as it is written for people."""
-    query = f"?{call.fixed_query}" if call.fixed_query else ""
-    return f"{call.method} {call.path}{query}"
 
 
 def rules() -> Iterator[str]:

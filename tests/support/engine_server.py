@@ -137,6 +137,8 @@ class EngineServer:
         self.log = b""
         self.files: dict[str, bytes] = {}
         """Files of all containers by path; a path ``*.tar`` has the archive itself."""
+        self.refuses: Callable[[str, str], bool] = lambda _method, _target: False
+        """Does a filter before the engine refuse this request (403)?"""
         self.exec_output = b""
         self.exec_code: int | None = 0
         self.on_act: Callable[[dict[str, Any], str], None] = lambda *_: None
@@ -303,6 +305,9 @@ class _Handler(BaseHTTPRequestHandler):
         for end, barrier in self.engine.meet.items():
             if url.path.endswith(end):
                 barrier.wait(timeout=10.0)
+        if self.engine.refuses(self.command, self.path):
+            self._json({"message": "not on the list"}, 403)
+            return
         if self._inject_fault(url.path):
             return
         query = parse_qs(url.query)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from sidecar.engine.calls import CALLS, EngineCall
-from tests.support.engine_access_page import FILTER, PAGE, name_of, texts
+from tests.support.engine_access_page import FILTER, PAGE, texts
 from tests.support.engine_calls import example_target, filter_rules
 from tests.support.repository import REPOSITORY
 
@@ -32,7 +32,7 @@ POWERFUL = (
     ("GET", f"/v1.45/containers/{ID}/json/../../secrets"),
     ("POST", "/v1.45/plugins/pull"),
 )
-every_call = pytest.mark.parametrize("call", CALLS, ids=name_of)
+every_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 
 
 class Rule(NamedTuple):

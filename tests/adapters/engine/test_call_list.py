@@ -180,7 +180,7 @@ async def test_redirect_is_not_followed(
 GATED = [call for call in CALLS if call.feature.rule.is_gated]
 
 
-@pytest.mark.parametrize("call", GATED, ids=lambda c: f"{c.method} {c.path}")
+@pytest.mark.parametrize("call", GATED, ids=lambda call: call.name)
 def test_call_of_a_feature_that_is_not_used_is_not_sent(
     call: EngineCall, server: EngineServer
 ) -> None:

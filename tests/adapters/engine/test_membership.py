@@ -184,7 +184,7 @@ async def test_an_image_that_the_engine_does_not_show_proves_nothing(
         for _ in range(2):
             assert [container.id for container in await engine.containers()] == [OWN]
         (line,) = log_lines
-        assert "allow GET /images/{id}/json" in line
+        assert "allow GET /images/{image}/json" in line
         # The filter is put right: no restart of ours is needed.
         server.say.clear()
         server.images[IMAGE] = image(None)

@@ -8,6 +8,7 @@ from loguru import logger
 from typing_extensions import override
 
 from sidecar.clock import SystemClock
+from sidecar.core.model.container import Container, Status
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import (
     HeartbeatSettings,
@@ -15,25 +16,34 @@ from sidecar.core.model.notification_settings import (
     HookPost,
     HookSettings,
 )
-from sidecar.core.ports.engine import ContainerGone, Engine, EngineForbidden, ExecResult
+from sidecar.core.ports.engine import (
+    ContainerGone,
+    Engine,
+    EngineForbidden,
+    EngineRefused,
+    ExecResult,
+)
 from sidecar.notify.delivery import (
     DELIVERED,
     DeliveryResult,
     DeliveryStatus,
+    expected_failure,
     temporary_failure,
 )
 from sidecar.notify.heartbeat import Heartbeat
 from sidecar.notify.hooks import HookTools, hook_channel
 from sidecar.notify.http_sender import HttpSender
+from tests.support.fakes import a_container
 from tests.support.notify_receivers import message, receiver, until
 from tests.support.virtual_time import run_virtual
 
 
 @dataclass
 class Commands:
-    """The one call of an engine that a hook makes."""
+    """The calls of an engine that a hook makes."""
 
     ends: ExecResult | Exception
+    status: Status = Status.RUNNING
     ran: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     async def execute(
@@ -44,6 +54,9 @@ class Commands:
         if isinstance(self.ends, Exception):
             raise self.ends
         return self.ends
+
+    async def inspect(self, container_id: str) -> Container:
+        return a_container(container_id, status=self.status)
 
 
 async def post(url: str, kind: MessageKind = MessageKind.OPENED) -> DeliveryResult:
@@ -145,6 +158,14 @@ async def test_a_command_that_fails_or_has_no_container_is_tried_again() -> None
     assert vanished.delivery is DeliveryStatus.FAILED
     absent = await execute(Commands(ExecResult(0, "")), container=None)
     assert absent.error == "there is no container gateway"
+
+
+async def test_command_in_a_container_that_is_down_is_no_fault_of_the_hook() -> None:
+    """The hook may be about that very container."""
+    refusal = EngineRefused("the engine answered 409: container is not running")
+    down = await execute(Commands(refusal, Status.EXITED))
+    assert down == expected_failure(str(refusal))
+    assert await execute(Commands(refusal)) == temporary_failure(str(refusal))
 
 
 async def test_a_command_that_the_engine_does_not_allow_is_given_up() -> None:

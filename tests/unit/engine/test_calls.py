@@ -67,7 +67,7 @@ REFUSED = (
 )
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda c: f"{c.method} {c.path}")
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 def test_call_of_the_list_is_found(call: EngineCall) -> None:
     assert find_call(call.method, example_target(call), VERSION) is call
 

@@ -22,6 +22,7 @@ from sidecar.notify.delivery import (
     DeliveryStatus,
     asked_wait_s,
     doubtful_failure,
+    expected_failure,
     from_status,
     permanent_failure,
     temporary_failure,
@@ -152,6 +153,22 @@ def test_after_five_failures_the_channel_is_left_alone_for_two_minutes() -> None
         ]
         await harness.run_for(60.0)
         assert len(ops.tries) == 6
+
+    run_virtual(story())
+
+
+def test_hook_whose_container_is_down_is_tried_again_and_works() -> None:
+    async def story() -> None:
+        async def is_down(_: int) -> DeliveryResult:
+            return expected_failure("container is not running")
+
+        hook, outbox = ScriptedChannel("ops", is_down), MemoryOutbox()
+        outbox.add(*(message(1, f"01JINCIDENT{number:015}") for number in range(8)))
+        harness = DispatcherHarness(outbox, hook)
+        await harness.run_for(100.0)
+        assert len(hook.tries) > 8
+        assert all(component.ok for component in harness.dispatcher.components())
+        assert outbox.errors[0] == "container is not running"
 
     run_virtual(story())
 

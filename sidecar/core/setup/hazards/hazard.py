@@ -67,8 +67,8 @@ UNKNOWN_TEXTS: Mapping[Unknown, BilingualText] = {
         "group_add에 이름이 적혀 있어 번호는 컨테이너만 알 수 있습니다",
     ),
     Unknown.NO_CLOCK: BilingualText(
-        "the engine does not tell its time",
-        "엔진이 시각을 알려 주지 않습니다",
+        "the engine does not tell its time: is GET /info allowed?",
+        "엔진이 시각을 알려 주지 않습니다. GET /info가 허용되어 있습니까?",
     ),
     Unknown.NO_DISK: BilingualText(
         "the engine's disk cannot be seen from here",
