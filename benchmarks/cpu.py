@@ -42,6 +42,7 @@ from benchmarks.lab import (
 )
 from benchmarks.quiet_engine import QuietEngine, quiet_engine
 from benchmarks.table import Row, fraction
+from tests.support.container_commands import run_in
 
 MANY = 10
 CHECKED = 3
@@ -182,8 +183,7 @@ def _is_well(container: Container) -> bool:
 
 def _load_wallet(container: Container) -> bool:
     """Load the wallet from inside, because the container has no network."""
-    code, _ = container.exec_run(["python", "-c", LOAD_WALLET])
-    return bool(code == 0)
+    return run_in(container, ["python", "-c", LOAD_WALLET]).exit_code == 0
 
 
 # --- Sidecar's probes -------------------------------------------------------------

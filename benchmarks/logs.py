@@ -29,6 +29,7 @@ from benchmarks.lab import (
     wallet_probe,
 )
 from benchmarks.table import Row, at_most
+from tests.support.container_commands import run_in
 
 BYTES_PER_S = 50_000_000
 SECONDS = 60.0
@@ -167,8 +168,8 @@ def _has_match(host: str) -> bool:
 
 
 def _read_sent_bytes(flood: Container) -> int:
-    status, output = flood.exec_run(["cat", "/tmp/sent"])
-    return int(output) if status == 0 and isinstance(output, bytes) else 0
+    status, output = run_in(flood, ["cat", "/tmp/sent"])
+    return int(output) if status == 0 else 0
 
 
 def _rows(line_bytes: int, flood: _Flood) -> Iterator[Row]:

@@ -28,6 +28,7 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
+from tests.support.container_commands import run_in
 from tests.support.docker_proxy import DockerProxy, EngineRequest, make_socket_folder
 from tests.support.repository import REPOSITORY
 
@@ -263,8 +264,7 @@ class Box:
 
     def run(self, *command: str) -> str:
         """Output of a command inside the container, whose status must be 0."""
-        status, output = self.docker.exec_run(list(command))
-        assert isinstance(output, bytes)
+        status, output = run_in(self.docker, command)
         text = output.decode(errors="replace")
         assert status == 0, f"{command} in {self.name}: exit {status}: {text}"
         return text

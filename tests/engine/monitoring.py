@@ -13,6 +13,7 @@ from docker.models.containers import Container
 
 from tests.engine.harness import RUN_LABEL
 from tests.support.alert_rules import ALERTMANAGER, FOLDER, faster_rules
+from tests.support.container_commands import run_in
 from tests.support.sidecar_host import own_host
 
 PROMETHEUS_IMAGE = "sidecar-demo-prometheus:local"
@@ -83,9 +84,8 @@ class Server:
     def run_tool(self, *command: str, stdin: Path | None = None) -> Output:
         """Run a program in the container; ``stdin`` is a path in the container."""
         shell = ["sh", "-c", '"$@"' + (f" <{stdin}" if stdin else ""), "sh", *command]
-        ended = self._container.exec_run(shell)
-        assert isinstance(ended.output, bytes)
-        return Output(int(ended.exit_code or 0), ended.output.decode())
+        status, output = run_in(self._container, shell)
+        return Output(status, output.decode())
 
     def log(self) -> str:
         """The end of the server's log."""

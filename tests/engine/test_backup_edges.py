@@ -16,6 +16,7 @@ from tests.engine.harness import (
     wallet_target,
 )
 from tests.support.backup_keys import KeyPair, make_age_key, open_sealed
+from tests.support.container_commands import run_in, start_in
 from tests.support.offsite_receiver import run_offsite_receiver
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
@@ -90,7 +91,7 @@ def open_with_key(sealed: bytes, key: KeyPair, folder: Path) -> str:
 
 
 def check_restores(watcher: SidecarBox, second: WalletBox) -> None:
-    status, output = watcher.docker.exec_run(["sidecar", "backup", "restore", WALLET])
+    status, output = run_in(watcher.docker, ["sidecar", "backup", "restore", WALLET])
     assert status == 1
     assert b"age -d -i YOUR_KEY" in output
     restored = watcher.run("sidecar", "backup", "restore", SECOND, "--yes")
@@ -101,7 +102,7 @@ def check_restores(watcher: SidecarBox, second: WalletBox) -> None:
 
 def check_kill_during_restore_test(stack: Stack, watcher: SidecarBox) -> None:
     """The container that a kill leaves is removed at the next start."""
-    watcher.docker.exec_run(["sidecar", "backup", "verify", SECOND], detach=True)
+    start_in(watcher.docker, ["sidecar", "backup", "verify", SECOND])
     stack.wait_for("a throw-away container is there", lambda: throwaways(stack))
     watcher.docker.kill()
     assert throwaways(stack) != []

@@ -23,6 +23,7 @@ from tests.engine.harness import (
     config,
     wallet_target,
 )
+from tests.support.container_commands import run_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -83,9 +84,8 @@ def findings(target: Json) -> list[str]:
 
 def run_as_root(box: Box, *words: str) -> bytes:
     """The output of a command in the container, whose status must be 0."""
-    status, out = box.docker.exec_run(list(words), user="root")
+    status, out = run_in(box.docker, words, user="root")
     assert status == 0, out
-    assert isinstance(out, bytes)
     return out
 
 

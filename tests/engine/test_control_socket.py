@@ -3,6 +3,7 @@
 import pytest
 
 from tests.engine.harness import WALLET, Stack, config, wallet_config
+from tests.support.container_commands import run_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 
@@ -32,8 +33,8 @@ def test_other_user_in_the_container_is_refused(stack: Stack) -> None:
     watcher = stack.sidecar(wallet_config(), env=NO_TOKEN)
     stack.wait_healthy(WALLET)
 
-    status, output = watcher.docker.exec_run(
-        ["sidecar", "restart", WALLET], user=OTHER_USER
+    status, output = run_in(
+        watcher.docker, ["sidecar", "restart", WALLET], user=OTHER_USER
     )
 
     assert status == 3
@@ -58,9 +59,9 @@ def test_state_directory_without_room_for_the_socket_leaves_the_watch_working(
 
     assert "there is no control socket" in watcher.log()
     assert reason in watcher.log()
-    status, output = watcher.docker.exec_run(["sidecar", "restart", WALLET])
+    status, output = run_in(watcher.docker, ["sidecar", "restart", WALLET])
     assert (status, b"SIDECAR_API_TOKEN" in output) == (3, True)
-    assert watcher.docker.exec_run(["sidecar", "status"])[0] == 0
+    assert run_in(watcher.docker, ["sidecar", "status"]).exit_code == 0
 
 
 TALKER = "talker"

@@ -16,6 +16,7 @@ from tests.engine.harness import (
     WalletBox,
     wallet_config,
 )
+from tests.support.container_commands import run_in
 from tests.support.message_receiver import MessageReceiver
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(200)]
@@ -54,9 +55,7 @@ def load_wallet(wallet: WalletBox) -> list[str]:
 def run_task(watcher: SidecarBox, name: str) -> Json:
     """The record of a run that begins now."""
     command = ["sidecar", "maintenance", "run", name, "--wait", "--json"]
-    _, output = watcher.docker.exec_run(command)
-    assert isinstance(output, bytes)
-    return dict(json.loads(output))
+    return dict(json.loads(run_in(watcher.docker, command).output))
 
 
 def test_window_holds_restart_and_message_and_both_come_after_it(

@@ -19,6 +19,7 @@ from sidecar.engine.docker import DockerEngine
 from sidecar.engine.features import ALL_FEATURES
 from sidecar.engine.replacement_plan import differences
 from tests.engine.harness import QUICK_RESTART, RUN_LABEL, SidecarBox, Stack, config
+from tests.support.container_commands import run_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 
@@ -135,7 +136,7 @@ class ComposeProject:
         return sorted(str(container.name) for container in containers)
 
     def execute(self, command: str) -> None:
-        status, output = self.shop.exec_run(["sh", "-c", command])
+        status, output = run_in(self.shop, ["sh", "-c", command])
         assert status == 0, output
 
 

@@ -13,6 +13,7 @@ from tests.engine.harness import (
     pair_config,
     wallet_target,
 )
+from tests.support.container_commands import run_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 
@@ -46,7 +47,7 @@ def test_sidecar_restarted_with_faulty_file_uses_last_settings(stack: Stack) -> 
     watcher = stack.sidecar(config({WALLET: wallet_target()}))
     stack.wait_healthy(WALLET)
     rewrite(stack, '{"targets": {"electron-cash": {"prob": 1}}}')
-    assert watcher.docker.exec_run(["sidecar", "reload"]).exit_code == 3
+    assert run_in(watcher.docker, ["sidecar", "reload"]).exit_code == 3
 
     watcher.docker.restart()
     stack.wait_for("it answers", watcher.status_view)

@@ -461,8 +461,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _until_closed(self, body: bytes) -> None:
+        """Head and body in one packet, as an engine sends what a quick command says."""
+        wire, packet = self.wfile, io.BytesIO()
+        self.wfile = packet
         self._head("application/vnd.docker.multiplexed-stream", chunked=False)
-        self.wfile.write(body)
+        self.wfile = wire
+        self.wfile.write(packet.getvalue() + body)
         self.close_connection = True
         if self.engine.exec_code is None:
             self.engine.wait_for_release()
