@@ -98,19 +98,19 @@ class WalletConversation:
             return _count_addresses(late)
         if COUNT in self._fatal_methods or not counts.is_due(place, run, now):
             return None
-        began_s = asyncio.get_running_loop().time()
+        began_s, addresses = asyncio.get_running_loop().time(), None
         try:
             raw = await rpc.call(
                 self.daemon, COUNT, self._deadline, selector, COUNT_LIMIT_BYTES
             )
+            addresses = _count_addresses(raw)
         except ProbeFailed as trouble:
             if trouble.outcome.cause is Cause.RESET:
                 raise
-            return None
         finally:
             took_s = asyncio.get_running_loop().time() - began_s
-            counts.note(place, run, took_s=took_s, now_mono=now)
-        return _count_addresses(raw)
+            counts.note(place, run, addresses, took_s=took_s, now_mono=now)
+        return addresses
 
     def _late_result(self, method: str) -> msgspec.Raw | None:
         """The late answer to this method; None: the call is still to be made."""

@@ -104,11 +104,13 @@ def test_after_a_run_that_ended_otherwise_the_call_is_tried_once_more() -> None:
 
 # When addresses are counted
 
+MANY = 10_000
+
 
 def test_a_run_that_was_not_counted_is_due() -> None:
     counts = AddressCounts()
     assert counts.is_due(PLACE, RUNS[0], 0.0)
-    counts.note(PLACE, RUNS[0], took_s=0.001, now_mono=0.0)
+    counts.note(PLACE, RUNS[0], MANY, took_s=0.001, now_mono=0.0)
     assert not counts.is_due(PLACE, RUNS[0], 0.0)
     assert counts.is_due(PLACE, RUNS[1], 0.0)
     assert counts.is_due(OTHER_PLACE, RUNS[0], 0.0)
@@ -119,25 +121,33 @@ def test_counting_takes_a_small_share_of_the_thread(
     took_s: float, pause_s: float
 ) -> None:
     counts = AddressCounts()
-    counts.note(PLACE, RUNS[0], took_s=took_s, now_mono=100.0)
+    counts.note(PLACE, RUNS[0], MANY, took_s=took_s, now_mono=100.0)
     assert not counts.is_due(PLACE, RUNS[0], 100.0 + pause_s - 0.1)
     assert counts.is_due(PLACE, RUNS[0], 100.0 + pause_s)
 
 
 def test_wait_for_other_calls_is_no_cost_of_counting() -> None:
     counts = AddressCounts()
-    counts.note(PLACE, RUNS[0], took_s=30.0, now_mono=0.0)
+    counts.note(PLACE, RUNS[0], None, took_s=30.0, now_mono=0.0)
     assert counts.is_due(PLACE, RUNS[0], 50.0)
-    counts.note(PLACE, RUNS[0], took_s=0.001, now_mono=100.0)
-    counts.note(PLACE, RUNS[0], took_s=30.0, now_mono=200.0)
+    counts.note(PLACE, RUNS[0], MANY, took_s=0.001, now_mono=100.0)
+    counts.note(PLACE, RUNS[0], MANY, took_s=30.0, now_mono=200.0)
     assert counts.is_due(PLACE, RUNS[0], 210.0)
+
+
+def test_a_small_wallet_is_counted_often_on_a_loaded_machine() -> None:
+    counts = AddressCounts()
+    for now_mono in (0.0, 100.0, 200.0):
+        counts.note(PLACE, RUNS[0], 20, took_s=0.5, now_mono=now_mono)
+        assert not counts.is_due(PLACE, RUNS[0], now_mono + 14.0)
+        assert counts.is_due(PLACE, RUNS[0], now_mono + 15.0)
 
 
 def test_a_wallet_that_takes_long_to_count_is_counted_rarely() -> None:
     counts, now_mono = AddressCounts(), 0.0
     pauses = []
     for _ in range(6):
-        counts.note(PLACE, RUNS[0], took_s=0.1, now_mono=now_mono)
+        counts.note(PLACE, RUNS[0], MANY, took_s=0.1, now_mono=now_mono)
         began = now_mono
         while not counts.is_due(PLACE, RUNS[0], now_mono):
             now_mono += 1.0
