@@ -87,9 +87,7 @@ def test_log_is_followed_over_all_restarts_and_floods(stack: Stack) -> None:
         max(1.0, left_s),
     )
     skipped = metric(watcher, "sidecar_log_skipped_bytes_total", FLOOD)
-    # An estimate from some milliseconds of the log: a writer that shares its core with
-    # other tests runs in bursts, several times as fast as on average.
-    assert 0 < skipped < 10 * sent_bytes
+    assert 0 < skipped < 3 * sent_bytes, "an estimate, from half a second of the flood"
     say(boxes[FLOOD], "error: after the flood")
     stack.wait_for("it is read on", lambda: count_matched(watcher, FLOOD) == 1)
 

@@ -1,11 +1,17 @@
 """Gaps in a log: lines that were not judged, because the log grew too fast."""
 
+from collections import deque
 from typing import NamedTuple
 
-RATE_LINES = 5000
-"""Number of lines over which the rate of a log is measured."""
+RATE_S = 0.5
+"""The rate of a log is measured over this time at least: a loaded machine writes in
+bursts of some 10 ms, several times as fast as on average."""
 FEW_LINES = 500
-"""Number of lines after a gap, if those before it do not show a rate."""
+"""Number of lines that show a rate."""
+MANY_LINES = 5000
+"""Number of lines after a gap that show it, if they took less than RATE_S."""
+_SAMPLE_S = 0.1
+_SAMPLES = 20
 
 
 class _Sample(NamedTuple):
@@ -25,18 +31,18 @@ class LogGap:
         self.skipped_bytes = 0
         self.skipped_s = 0.0
         self._last = _Sample(last_at, 0)
-        self._samples: list[_Sample] = []
-        """The first line, then one sample in RATE_LINES; the last two are kept."""
+        self._samples: deque[_Sample] = deque(maxlen=_SAMPLES)
+        """The first line, then the next line after each _SAMPLE_S."""
         self._rate_before = 0.0
         self._open_gap_s = 0.0
 
     def open_again(self) -> None:
         """Begin anew: the log was opened again."""
         if self._open_gap_s:
-            self._close_gap(self._measure_rate())
-        self._rate_before = self._measure_rate() if self.lines >= FEW_LINES else 0.0
+            self._close_gap(self._rate_of_all_lines())
+        self._rate_before = self._rate_of_flood() if self.lines >= FEW_LINES else 0.0
         self.lines = 0
-        self._samples = []
+        self._samples.clear()
 
     def add(self, at: float, size_bytes: int, *, is_gap: bool) -> None:
         """Add one new line; ``is_gap``: lines before it are missing."""
@@ -46,18 +52,28 @@ class LogGap:
         self._last = _Sample(
             max(at, self._last.at), self._last.total_bytes + size_bytes
         )
-        if self.lines % RATE_LINES == 0:
-            self._samples = [*self._samples[-1:], self._last]
+        if not self._samples or self._last.at - self._samples[-1].at >= _SAMPLE_S:
+            self._samples.append(self._last)
         self.lines += 1
-        if self._open_gap_s and self.lines >= FEW_LINES:
-            self._close_gap(self._measure_rate())
+        if self._open_gap_s and self._has_rate_after():
+            self._close_gap(self._rate_of_all_lines())
 
-    def _measure_rate(self) -> float:
-        """Bytes a second over the last lines; 0.0: that is not known."""
-        if not self._samples:
-            return 0.0
-        first = self._samples[0]
-        span_s = self._last.at - first.at
+    def _has_rate_after(self) -> bool:
+        if self.lines < FEW_LINES:
+            return False
+        span_s = self._last.at - self._samples[0].at
+        return span_s >= RATE_S or self.lines >= MANY_LINES
+
+    def _rate_of_flood(self) -> float:
+        """Bytes a second since the sample from which on the log grew fastest."""
+        return max((self._rate_since(s, RATE_S) for s in self._samples), default=0.0)
+
+    def _rate_of_all_lines(self) -> float:
+        """Bytes a second over the lines after a gap; 0.0: that is not known."""
+        return self._rate_since(self._samples[0]) if self._samples else 0.0
+
+    def _rate_since(self, first: _Sample, least_s: float = 0.0) -> float:
+        span_s = max(self._last.at - first.at, least_s)
         size_bytes = self._last.total_bytes - first.total_bytes
         return size_bytes / span_s if span_s > 0.0 else 0.0
 

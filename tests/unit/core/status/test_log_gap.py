@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.core.status.log_gap import FEW_LINES, RATE_LINES, LogGap
+from sidecar.core.status.log_gap import FEW_LINES, MANY_LINES, LogGap
 
 
 def add_lines(
@@ -27,33 +27,63 @@ def test_size_follows_from_the_rate_of_the_lines_before_the_gap() -> None:
     gap.open_again()
     add_lines(gap, last + 60.0, is_gap=True, count=1)
     assert gap.skipped_s == pytest.approx(60.0)
-    assert gap.skipped_bytes == pytest.approx(60.0 * 100_000)
+    assert gap.skipped_bytes == pytest.approx(60.0 * 100_000, rel=0.01)
 
 
 def test_rate_is_that_of_the_last_lines_alone() -> None:
     """A log that was slow for days and is flooded now."""
     gap = LogGap()
-    last = add_lines(gap, 1000.0, count=RATE_LINES, every_s=10.0)
-    last = add_lines(gap, last + 10.0, count=2 * RATE_LINES)
+    last = add_lines(gap, 1000.0, count=5000, every_s=10.0)
+    last = add_lines(gap, last + 10.0, count=10_000)
     gap.open_again()
     add_lines(gap, last + 60.0, is_gap=True, count=1)
     assert gap.skipped_bytes == pytest.approx(60.0 * 100_000, rel=0.01)
+
+
+def test_flood_that_was_read_for_a_moment_only_is_no_slow_log() -> None:
+    """The lines before the flood were written 10 s earlier."""
+    gap = LogGap()
+    last = add_lines(gap, 1000.0, every_s=10.0)
+    last = add_lines(gap, last + 10.0, count=20_000, every_s=0.00001)
+    gap.open_again()
+    add_lines(gap, last + 60.0, is_gap=True, count=1)
+    assert 60.0 * 3_900_000 <= gap.skipped_bytes <= 60.0 * 10_000_000
+
+
+def test_burst_at_the_end_does_not_count_for_the_whole_gap() -> None:
+    """A writer that shares its core: 10 ms of each 100 ms, 10 MB/s in that time."""
+    gap, at = LogGap(), 1000.0
+    for burst in range(12):
+        at = add_lines(gap, 1000.0 + burst * 0.1, count=1000, every_s=0.00001)
+    gap.open_again()
+    add_lines(gap, at + 60.0, is_gap=True, count=1)
+    assert gap.skipped_bytes == pytest.approx(60.0 * 1_000_000, rel=0.25)
 
 
 def test_rate_after_the_gap_counts_if_that_before_is_not_known() -> None:
     """As after a restart of Sidecar."""
     gap = LogGap(1000.0)
     gap.open_again()
-    add_lines(gap, 1060.0, is_gap=True)
+    add_lines(gap, 1060.0, is_gap=True, count=MANY_LINES)
     assert gap.skipped_s == pytest.approx(60.0)
     assert gap.skipped_bytes == pytest.approx(60.0 * 100_000)
+
+
+def test_rate_after_the_gap_is_not_that_of_its_first_burst() -> None:
+    gap, at = LogGap(1000.0), 1060.0
+    gap.open_again()
+    for burst in range(6):
+        begin = 1060.0 + burst * 0.1
+        at = add_lines(gap, begin, every_s=0.00001, is_gap=not burst)
+    assert at - 1060.0 > 0.5
+    assert gap.skipped_bytes == pytest.approx(60.0 * 500_000, rel=0.25)
 
 
 def test_gaps_add_up() -> None:
     gap, last = LogGap(1000.0), 1000.0
     for _ in range(3):
         gap.open_again()
-        last = add_lines(gap, last + 10.0, is_gap=True)
+        last = add_lines(gap, last + 10.0, is_gap=True, count=MANY_LINES)
     assert gap.skipped_s == pytest.approx(30.0)
 
 
