@@ -1,6 +1,7 @@
 """Commands about maintenance: the tasks, their runs, and a run at once."""
 
 import time
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import click
@@ -12,7 +13,7 @@ from sidecar.api_types.maintenance import (
     TaskStatus,
     WindowStatus,
 )
-from sidecar.cli.client import Answer, Api, ApiError
+from sidecar.cli.client import Answer, Api, ApiError, Json
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import (
     format_duration,
@@ -142,13 +143,23 @@ def _wait_for_result(api: Api, run: TaskRunSummary) -> Answer[TaskRunSummary]:
     path = f"/api/v1/maintenance?runs=5&task={quote(run.task, safe='')}"
     while True:
         answer = api.get(path, MaintenanceStatus)
-        documents = zip(answer.value.runs, answer.document["runs"], strict=True)
-        for ended, document in documents:
-            if ended.began == run.began:
-                return Answer(document, TaskRunSummary)
+        for document in _documents_of_runs(answer, run.task):
+            ended = Answer(document, TaskRunSummary)
+            if ended.value.began == run.began:
+                return ended
         task = next((t for t in answer.value.tasks if t.task == run.task), None)
         if task is None:
             raise ApiError(f"the task {run.task} was removed from the settings")
         if task.running is None or task.running.began != run.began:
             raise ApiError(f"the result of {run.task} is not on record")
         time.sleep(LOOK_EVERY_S)
+
+
+def _documents_of_runs(answer: Answer[MaintenanceStatus], task: str) -> Iterator[Json]:
+    """Runs that have ended. The task's last one may not be stored yet."""
+    for status, document in zip(
+        answer.value.tasks, answer.document["tasks"], strict=True
+    ):
+        if status.task == task and status.last is not None:
+            yield document["last"]
+    yield from answer.document["runs"]

@@ -55,6 +55,20 @@ async def test_run_waits_for_the_result(
     assert listed.splitlines()[-1].endswith(f"{outcome}: 3 tables")
 
 
+async def test_run_whose_record_is_not_stored_yet_has_its_result(
+    run_command: CommandRunner,
+) -> None:
+    fakes = run_command.fakes
+    waiting = asyncio.create_task(run_command("maintenance", "run", "vacuum", "--wait"))
+    async with asyncio.timeout(DEADLINE_S):
+        await fakes.was_asked.wait()
+    result = TaskResult(TaskOutcome.DONE, text_reason("3 tables"))
+    fakes.world.send(TaskCompleted(fakes.now(), "vacuum", result))
+    fakes.journal.runs.clear()
+    answer = await waiting
+    assert (answer.status, answer.out) == (0, "vacuum: done after 0s: 3 tables\n")
+
+
 async def test_run_without_wait_says_that_it_began(run_command: CommandRunner) -> None:
     result = await run_command("maintenance", "run", "vacuum")
     assert (result.status, result.out) == (0, "vacuum: begun\n")
