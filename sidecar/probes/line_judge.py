@@ -22,7 +22,7 @@ from sidecar.probes.line_patterns import LinePatterns
 
 BACKLOG_LINES = 10_000
 """Lines that are read at most when a log is opened: 2 MB of a usual log."""
-LATE_BACKLOG_LINES = 1000
+LATE_BACKLOG_LINES = 5000
 """The same after lines were left out."""
 LATE_S = 10.0
 """A reader that is later than this leaves lines out."""

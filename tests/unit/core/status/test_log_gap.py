@@ -26,6 +26,7 @@ def test_size_follows_from_the_rate_of_the_lines_before_the_gap() -> None:
     last = add_lines(gap, 1000.0)
     gap.open_again()
     add_lines(gap, last + 60.0, is_gap=True, count=1)
+    gap.open_again()
     assert gap.skipped_s == pytest.approx(60.0)
     assert gap.skipped_bytes == pytest.approx(60.0 * 100_000, rel=0.01)
 
@@ -37,6 +38,7 @@ def test_rate_is_that_of_the_last_lines_alone() -> None:
     last = add_lines(gap, last + 10.0, count=10_000)
     gap.open_again()
     add_lines(gap, last + 60.0, is_gap=True, count=1)
+    gap.open_again()
     assert gap.skipped_bytes == pytest.approx(60.0 * 100_000, rel=0.01)
 
 
@@ -47,6 +49,7 @@ def test_flood_that_was_read_for_a_moment_only_is_no_slow_log() -> None:
     last = add_lines(gap, last + 10.0, count=20_000, every_s=0.00001)
     gap.open_again()
     add_lines(gap, last + 60.0, is_gap=True, count=1)
+    gap.open_again()
     assert 60.0 * 3_900_000 <= gap.skipped_bytes <= 60.0 * 10_000_000
 
 
@@ -57,6 +60,7 @@ def test_burst_at_the_end_does_not_count_for_the_whole_gap() -> None:
         at = add_lines(gap, 1000.0 + burst * 0.1, count=1000, every_s=0.00001)
     gap.open_again()
     add_lines(gap, at + 60.0, is_gap=True, count=1)
+    gap.open_again()
     assert gap.skipped_bytes == pytest.approx(60.0 * 1_000_000, rel=0.25)
 
 
@@ -77,6 +81,20 @@ def test_rate_after_the_gap_is_not_that_of_its_first_burst() -> None:
         at = add_lines(gap, begin, every_s=0.00001, is_gap=not burst)
     assert at - 1060.0 > 0.5
     assert gap.skipped_bytes == pytest.approx(60.0 * 500_000, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("every_s", "rate"), [(0.002, 75_000), (0.0001, 100_000)], ids=["slower", "faster"]
+)
+def test_flood_that_went_on_slower_is_the_mean_of_both_rates(
+    every_s: float, rate: int
+) -> None:
+    """Faster lines after the gap may be a burst."""
+    gap = LogGap()
+    last = add_lines(gap, 1000.0, count=2000)
+    gap.open_again()
+    add_lines(gap, last + 60.0, is_gap=True, count=MANY_LINES, every_s=every_s)
+    assert gap.skipped_bytes == pytest.approx(60.0 * rate, rel=0.01)
 
 
 def test_gaps_add_up() -> None:
