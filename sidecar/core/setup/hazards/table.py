@@ -254,10 +254,10 @@ HAZARDS: tuple[HazardRule, ...] = (
         Severity.P3,
         check_memory_limit,
         T(
-            "It has no memory limit: if it grows, the kernel may kill the wallet daemon "
-            "instead of it.",
-            "메모리 제한이 없습니다. 메모리를 많이 쓰면 커널이 대신 지갑 데몬을 종료할 수 "
-            "있습니다.",
+            "It has no memory limit: if it takes all memory of the host, the kernel kills "
+            "a process of any container, possibly the wallet daemon.",
+            "메모리 제한이 없습니다. 호스트의 메모리를 다 쓰면 커널이 아무 컨테이너의 "
+            "프로세스나 종료하며, 지갑 데몬이 종료될 수도 있습니다.",
         ),
         T(
             "Limit it to a multiple of what docker stats shows.",
