@@ -30,6 +30,8 @@ WALLET_FILE = "/data/wallets/default_wallet"
 LOCKED, LOOPER, BARRED, BLIND = "locked", "looper", "barred", "blind"
 PARKED, FICKLE, GREEDY, UNCHECKED = "parked", "fickle", "greedy", "unchecked"
 HUNGRY, TALKER = "hungry", "talker"
+TASK = "vacuum"
+"""A maintenance task that asks the server of the targets; its path fails at first."""
 HTTP_TARGETS = (GATEWAY, SHOP, LOCKED, BARRED, BLIND, PARKED, FICKLE, GREEDY)
 NAMES = (WALLET, LOOPER, UNCHECKED, HUNGRY, TALKER, *HTTP_TARGETS)
 IDS = {name: f"{number:064x}" for number, name in enumerate(NAMES, start=16)}
@@ -210,11 +212,16 @@ class FailingStack:
         self.host.config(
             defaults=TIMINGS,
             targets=self._target_settings(),
+            maintenance={"tasks": {TASK: self._task_settings()}},
             hooks=[
                 {"on": "opened", "post": f"http://{self._late_host}:8080/shop"},
                 {"on": "opened", "post": f"http://{self.targets_address}/gone"},
             ],
         )
+
+    def _task_settings(self) -> Json:
+        url = f"http://{self.targets_address}/{TASK}"
+        return {"type": "http", "url": url, "method": "POST", "every": "quarterly"}
 
     def _target_settings(self) -> Json:
         targets: Json = {
@@ -286,7 +293,7 @@ class FailingStack:
 
     def repair_targets(self) -> None:
         """Repair all targets, as an operator does."""
-        self.targets.statuses |= dict.fromkeys(HTTP_TARGETS, 200)
+        self.targets.statuses |= dict.fromkeys((*HTTP_TARGETS, TASK), 200)
         self.host.engine.say.clear()
         self.wallet_fault("upstream_lost", on=False)
         self._leak_began_mono = time.monotonic()

@@ -26,6 +26,7 @@ from tests.engine.failing_stack import (
     PARKED,
     SHOP,
     TALKER,
+    TASK,
     WALLET,
     WALLET_FILE,
     FailingStack,
@@ -160,8 +161,9 @@ def find_sidecar(bench: AlertBench) -> None:
 
 
 def break_everything(bench: AlertBench) -> None:
-    """Every target fails, each in its own way."""
+    """Every target fails, each in its own way, and a maintenance task."""
     bench.stack.break_targets()
+    assert bench.stack.order(f"/api/v1/maintenance/{TASK}/run") == 202
     bench.expect("SidecarTargetDown", SHOP)
     bench.expect("SidecarRestartCannotHelp", LOCKED)
     bench.expect("SidecarRestartBudgetExhausted", GATEWAY)
@@ -185,6 +187,7 @@ def break_everything(bench: AlertBench) -> None:
     bench.expect("SidecarUpstreamLost", WALLET)
     bench.expect("SidecarMemoryLimitNear", HUNGRY)
     bench.expect("SidecarNoProvenBackup", WALLET)
+    bench.expect("SidecarTaskNotDone")
 
 
 def check_notifications(alertmanager: Alertmanager) -> None:
@@ -245,6 +248,7 @@ def repair_everything(bench: AlertBench) -> None:
     stack.acknowledge("addresses_lost")
     stack.host.engine.files[WALLET_FILE] = plain_wallet()
     assert stack.order(f"/api/v1/backups/{WALLET}/run") == 202
+    assert stack.order(f"/api/v1/maintenance/{TASK}/run") == 202
     for alert in (
         "SidecarMetricsMissing",
         "SidecarTargetDown",
@@ -261,6 +265,7 @@ def repair_everything(bench: AlertBench) -> None:
         "SidecarMemoryLimitNear",
         "SidecarPartFailed",
         "SidecarNoProvenBackup",
+        "SidecarTaskNotDone",
     ):
         bench.expect_end(alert)
 

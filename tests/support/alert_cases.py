@@ -102,6 +102,11 @@ def _guard(guard: str, target: str = "wallet") -> str:
     return f"sidecar_target_guard{{target='{target}',guard='{guard}'}}"
 
 
+def _task_run(task: str, outcome: str) -> str:
+    labels = f"task={task!r},outcome={outcome!r}"
+    return f"sidecar_task_last_run_timestamp_seconds{{{labels}}}"
+
+
 def _component(name: str) -> str:
     return f"sidecar_component_up{{component='{name}'}}"
 
@@ -283,6 +288,19 @@ CASES = (
         (60, 140),
         (20, 40, 170),
         LONG_INTERVAL_MIN,
+    ),
+    AlertCase(
+        "SidecarTaskNotDone",
+        "warning",
+        {"task": "vacuum", "outcome": "failed"},
+        {
+            _task_run("vacuum", "failed"): "_x5 1.7e9x24 stale",
+            _task_run("vacuum", "done"): "1.7e9x4 stale _x24 1.7e9x60",
+            _task_run("check", "findings"): "1.7e9x90",
+            _task_run("clean-up", "skipped"): "1.7e9x90",
+        },
+        (12, 28),
+        (4, 9, 35),
     ),
     AlertCase(
         "SidecarDown",
