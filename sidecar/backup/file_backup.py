@@ -25,6 +25,7 @@ from sidecar.core.backup.record import (
     FileOwner,
     Proof,
     ProofWay,
+    digest_of_recipients,
 )
 from sidecar.core.backup.result import BackupResult
 from sidecar.core.backup.rotation import find_removable, last_good
@@ -140,10 +141,10 @@ def _judge_and_store(
     if find_damage(findings) is not None or not isinstance(content, WalletContent):
         return StoredCopy(result)
     sha256, proof = digest_of(copy.data), Proof(content.way, at_wall)
-    is_known = last is not None and last.sha256 == sha256 and _is_fit(order, last)
-    if is_known and last is not None and _is_stored_whole(tools.store, last):
+    if last is not None and _is_stored_already(tools.store, order, last, sha256):
         record = tools.store.change(
-            last, lambda r: replace(r, seen_wall=at_wall, owner=owner).with_proof(proof)
+            last,
+            lambda r: r.seen_again(at_wall, owner, order.trigger).with_proof(proof),
         )
         return StoredCopy(replace(result, record=record), copy.data)
     stored = copy.data
@@ -157,9 +158,12 @@ def _judge_and_store(
     return StoredCopy(replace(result, record=record, is_new=True), copy.data)
 
 
-def _is_fit(order: BackupOrder, record: BackupRecord) -> bool:
-    """Is the backup stored as the settings want it now: sealed, or not?"""
-    return record.is_sealed == bool(order.settings.recipients)
+def _is_stored_already(
+    store: BackupStore, order: BackupOrder, last: BackupRecord, sha256: str
+) -> bool:
+    """Is the last backup of this content, stored as the settings want it, and whole?"""
+    is_same = last.sha256 == sha256 and last.is_stored_for(order.settings.recipients)
+    return is_same and _is_stored_whole(store, last)
 
 
 def _is_stored_whole(store: BackupStore, record: BackupRecord) -> bool:
@@ -198,6 +202,7 @@ def _make_record(
         image=order.container.image_id,
         seen_wall=at_wall,
         identity=content.identity,
+        sealed_for=digest_of_recipients(order.settings.recipients),
     )
 
 

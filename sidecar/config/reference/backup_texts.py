@@ -21,8 +21,8 @@ BACKUP_TEXTS: Mapping[type[Section], SectionTexts] = {
         "cron": KeyText("the times of backups, beside those before each restart"),
         "timezone": KeyText("the time zone of `cron`, as in the tz database", "`UTC`"),
         "keep": KeyText(
-            "the number of backups that are kept of each file; the last proven one is "
-            "kept beside them"
+            "the number of backups that are kept of each file; the last proven one and "
+            "the last three of before a restart are kept beside them"
         ),
         "recipients": KeyText(
             "public keys of age or SSH: backups are stored sealed to them, and Sidecar "

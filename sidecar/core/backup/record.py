@@ -1,5 +1,6 @@
 """A stored backup, as its manifest describes it."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -16,7 +17,10 @@ class Encryption(StrEnum):
 
 
 class BackupTrigger(StrEnum):
-    """Why a backup was taken."""
+    """Why a backup was taken.
+
+    One of before a restart whose wallet is found unchanged later is of that reason.
+    """
 
     SCHEDULE = "schedule"
     RESTART = "restart"
@@ -56,7 +60,8 @@ class BackupRecord:
 
     ``sha256`` is of the wallet file, ``stored_sha256`` of the stored bytes, which are
     sealed if ``is_sealed``. ``addresses`` None: not known, as in an encrypted file.
-    ``identity``: of the wallet, empty if not known.
+    ``identity``: of the wallet, empty if not known. ``sealed_for``: a digest of the
+    recipients, empty if not known.
     ``seen_wall``: the last time at which the wallet was found unchanged since.
     ``proofs``: the last proof of each way. ``offsite_wall``: when the stored bytes were
     sent off this host, read again and found equal; None: they were not.
@@ -80,6 +85,7 @@ class BackupRecord:
     proofs: tuple[Proof, ...] = ()
     offsite_wall: float | None = None
     identity: str = ""
+    sealed_for: str = ""
     broken_wall: float | None = None
 
     @property
@@ -101,3 +107,24 @@ class BackupRecord:
         """The same record with a new proof, instead of an earlier one of its way."""
         others = tuple(p for p in self.proofs if p.way is not proof.way)
         return replace(self, proofs=(*others, proof))
+
+    def is_stored_for(self, recipients: tuple[str, ...]) -> bool:
+        """Is it stored as it is to be now: sealed to these, or plain without any?"""
+        if not recipients or not self.is_sealed:
+            return self.is_sealed == bool(recipients)
+        return self.sealed_for == digest_of_recipients(recipients)
+
+    def seen_again(
+        self, at_wall: float, owner: FileOwner, trigger: BackupTrigger
+    ) -> "BackupRecord":
+        """The same record after the wallet was found unchanged."""
+        if trigger is BackupTrigger.RESTART:
+            trigger = self.trigger
+        return replace(self, seen_wall=at_wall, owner=owner, trigger=trigger)
+
+
+def digest_of_recipients(recipients: tuple[str, ...]) -> str:
+    """The digest of the keys that a backup is sealed to, in any order; none: empty."""
+    if not recipients:
+        return ""
+    return hashlib.sha256("\n".join(sorted(recipients)).encode()).hexdigest()

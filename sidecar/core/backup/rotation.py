@@ -2,7 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from sidecar.core.backup.record import BackupRecord, ProofWay
+from sidecar.core.backup.record import BackupRecord, BackupTrigger, ProofWay
+
+RESTARTS_KEPT = 3
+"""Number of backups of before a restart that are kept, at most ``keep``, and more
+where there are fewer than ``keep`` others."""
 
 
 def find_removable(
@@ -11,7 +15,8 @@ def find_removable(
     """Backups that may be removed, oldest first.
 
     Of each wallet file the newest ``keep`` are kept, and beside them its last proven
-    backup and the last one that a fresh daemon loaded.
+    backup and the last one that a fresh daemon loaded. Those of before a restart count
+    apart: the restarts of one bad night must not push out the backups of two weeks.
     """
     by_path: dict[str, list[BackupRecord]] = {}
     for record in records:
@@ -23,7 +28,12 @@ def find_removable(
 def _removable_of(group: list[BackupRecord], keep: int) -> Iterator[BackupRecord]:
     """The removable backups of one wallet file."""
     newest_first = sorted(group, key=lambda record: record.taken_wall, reverse=True)
-    kept_ids = {record.id for record in newest_first[: max(1, keep)]}
+    of_restarts = [r for r in newest_first if r.trigger is BackupTrigger.RESTART]
+    others = [r for r in newest_first if r.trigger is not BackupTrigger.RESTART]
+    keep = max(1, keep)
+    restarts_kept = max(min(keep, RESTARTS_KEPT), keep - len(others))
+    kept = (*others[:keep], *of_restarts[:restarts_kept])
+    kept_ids = {record.id for record in kept}
     kept_ids.update(r.id for r in (last_proven(group), last_loaded(group)) if r)
     return (record for record in group if record.id not in kept_ids)
 

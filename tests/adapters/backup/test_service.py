@@ -234,6 +234,16 @@ async def test_backup_before_restart_is_stored_without_restore_test(
     assert bench.tested == []
 
 
+async def test_backup_before_restart_counts_for_the_schedule_that_finds_it_equal(
+    bench: BackupBench,
+) -> None:
+    await bench.restart()
+    await bench.run(is_planned=True)
+    await bench.restart()
+    (record,) = await bench.records()
+    assert record.trigger is BackupTrigger.SCHEDULE
+
+
 async def test_slow_engine_does_not_hold_the_restart(tmp_path: Path) -> None:
     bench = BackupBench(tmp_path, before_restart_s=0.2)
     bench.engine.delays["read_file"] = 30.0
@@ -283,6 +293,23 @@ async def test_sealed_backup_is_tested_plain_and_sent_sealed(
     stored = await asyncio.to_thread(bench.all_bytes)
     assert WALLET not in stored
     assert b"xpub-of-the-test" not in stored
+
+
+async def test_unchanged_wallet_is_sealed_again_when_the_recipients_change(
+    bench: BackupBench,
+) -> None:
+    bench.configure(recipients=(RECIPIENT,), offsite=PLACE)
+    first = await bench.run()
+    bench.configure(recipients=("age1other", RECIPIENT), offsite=PLACE)
+    second = await bench.run()
+    assert second.is_new
+    assert second.record is not None
+    assert b"sealed to age1other" in await bench.read(second.record)
+    assert [name for name, _ in bench.sent] == [
+        r.record.file_name for r in (first, second) if r.record is not None
+    ]
+    bench.configure(recipients=(RECIPIENT, "age1other"), offsite=PLACE)
+    assert not (await bench.run()).is_new
 
 
 async def test_failed_sending_is_tried_again_with_the_next_backup(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.backup.record import BackupRecord, Proof, ProofWay
+from sidecar.core.backup.record import BackupRecord, BackupTrigger, Proof, ProofWay
 from sidecar.core.backup.rotation import (
     find_removable,
     last_good,
@@ -46,6 +46,17 @@ def test_last_loaded_is_kept_beside_a_weaker_newer_proof() -> None:
     assert ids(find_removable(records, 1)) == ["/w1"]
 
 
+def test_restarts_of_a_crash_loop_push_out_no_scheduled_backup() -> None:
+    scheduled = [make_record(id=f"s{n}", taken_wall=float(n)) for n in range(4)]
+    of_restarts = [
+        make_record(id=f"r{n}", taken_wall=10.0 + n, trigger=BackupTrigger.RESTART)
+        for n in range(5)
+    ]
+    assert ids(find_removable([*scheduled, *of_restarts], 4)) == ["r0", "r1"]
+    assert ids(find_removable(of_restarts, 2)) == ["r0", "r1", "r2"]
+    assert ids(find_removable([scheduled[0], *of_restarts], 5)) == ["r0"]
+
+
 def test_each_wallet_file_is_rotated_by_itself() -> None:
     records = [*backups((), (), path="/a"), *backups((), path="/b")]
     assert ids(find_removable(records, 1)) == ["/a0"]
@@ -68,6 +79,7 @@ records = st.lists(
         path=st.sampled_from(["/a", "/b"]),
         taken_wall=st.floats(0.0, 1e9),
         proofs=proofs,
+        trigger=st.sampled_from(BackupTrigger),
     ),
     max_size=30,
     unique_by=lambda record: record.id,
@@ -82,7 +94,7 @@ def test_rotation_never_removes_last_proven_loaded_or_newest(
     for path in ("/a", "/b"):
         of_path = [record for record in group if record.path == path]
         remaining = [record for record in of_path if record not in removed]
-        assert min(len(of_path), keep) <= len(remaining) <= keep + 2
+        assert min(len(of_path), keep) <= len(remaining) <= keep + 3 + 2
         for protected in (last_proven(of_path), last_loaded(of_path)):
             assert protected is None or protected in remaining
         newest = last_good(of_path, path)
