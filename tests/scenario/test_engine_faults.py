@@ -17,6 +17,7 @@ from sidecar.core.ports.engine import EngineUnreachable
 from sidecar.core.reason.reason import text_reason
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.remedies.executor import DEADLINE_S
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import FakeEngine, LoopClock, a_container
 from tests.support.loop_harness import (
     LEAF,
@@ -27,7 +28,6 @@ from tests.support.loop_harness import (
     run_scenario,
 )
 from tests.support.rule_world import WALLET
-from tests.support.virtual_time import run_virtual
 
 REFUSED = probe_failure(Cause.REFUSED, text_reason("connection refused"))
 UNAVAILABLE = probe_failure(Cause.HTTP_5XX, text_reason("status 503"))

@@ -26,7 +26,7 @@ from sidecar.core.step.step import run_step
 from sidecar.schedule import schedule_loop
 from sidecar.schedule.cron import times
 from sidecar.schedule.task_planner import TaskPlanner
-from tests.support.virtual_time import run_virtual
+from sidecar.simulation.virtual_time import run_virtual
 
 DAY_S, HOUR_S = 86_400.0, 3600.0
 ZONES = ("UTC", "Asia/Seoul", "Europe/Berlin", "America/New_York")

@@ -32,6 +32,7 @@ from sidecar.core.ports.engine import (
 from sidecar.core.ports.loop import Clock
 from sidecar.core.reason.reason import Reason
 from sidecar.engine.log_lines import read_lines
+from sidecar.simulation import virtual_time
 
 EPOCH = 1_700_000_000.0
 
@@ -51,12 +52,11 @@ class FakeClock:
         self.wall += seconds
 
 
-class LoopClock:
+class LoopClock(virtual_time.LoopClock):
     """The running loop's time, whichever loop that is; wall from EPOCH on."""
 
-    def now(self) -> Moment:
-        mono = asyncio.get_running_loop().time()
-        return Moment(mono, EPOCH + mono)
+    def __init__(self) -> None:
+        super().__init__(EPOCH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,11 @@ from sidecar.core.reporting.journal_records import (
     record_of_decision,
     record_of_transition,
 )
+from sidecar.simulation.virtual_time import run_virtual
 from sidecar.storage.codec import encode, replace_surrogates
 from tests.support.killable_sidecar import KillableSidecar, KillPoint, Step
 from tests.support.simulated_stack import CHANNELS, IDS, SimulatedStack
 from tests.support.stored_world import query_database
-from tests.support.virtual_time import run_virtual
 
 STREAK_HOLDS_S = 60.0
 NEAR_S = 1e-3

@@ -41,6 +41,7 @@ from sidecar.notify.delivery import DELIVERED, DeliveryResult, temporary_failure
 from sidecar.notify.dispatcher import Dispatcher
 from sidecar.probes.scheduler import IntervalProbeScheduler
 from sidecar.remedies.executor import Executor
+from sidecar.simulation.virtual_time import VirtualTimeLoop
 from sidecar.storage.store import open_store
 from sidecar.watchdog import Watchdog
 from tests.support.fakes import EPOCH
@@ -52,7 +53,6 @@ from tests.support.simulated_stack import (
     EngineCall,
     SimulatedStack,
 )
-from tests.support.virtual_time import VirtualTimeLoop
 
 ALIVE_EVERY_S = 10.0
 

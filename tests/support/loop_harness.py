@@ -24,11 +24,11 @@ from sidecar.engine.watcher import EngineWatcher
 from sidecar.probes.scheduler import IntervalProbeScheduler
 from sidecar.remedies.executor import Executor
 from sidecar.remedies.process_watcher import ProcessWatcher
+from sidecar.simulation.memory_store import MemoryStore
+from sidecar.simulation.virtual_time import run_virtual
 from sidecar.watchdog import Watchdog
 from tests.support.fakes import FakeEngine, LoopClock, a_container
-from tests.support.memory_store import MemoryStore
 from tests.support.rule_world import SERVICE, WALLET
-from tests.support.virtual_time import run_virtual
 
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"

@@ -19,8 +19,8 @@ from sidecar.engine.watcher import (
     RETRY_S,
     EngineWatcher,
 )
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import FakeEngine, LoopClock, a_container
-from tests.support.virtual_time import run_virtual
 
 CALM_S = 10.0
 

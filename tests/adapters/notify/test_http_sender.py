@@ -33,9 +33,9 @@ from sidecar.notify.delivery import (
 from sidecar.notify.heartbeat import Heartbeat
 from sidecar.notify.hooks import HookTools, hook_channel
 from sidecar.notify.http_sender import HttpSender
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import a_container
 from tests.support.notify_receivers import message, receiver, until
-from tests.support.virtual_time import run_virtual
 
 
 @dataclass

@@ -10,8 +10,8 @@ from sidecar.core.model.probe_result import ProbeResult, probe_success
 from sidecar.core.model.probe_settings import ExecProbe, HttpProbe, ProbeSettings
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.probes.scheduler import SILENCE_S, IntervalProbeScheduler
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import LoopClock, a_container
-from tests.support.virtual_time import run_virtual
 
 TARGET = Target("web", probes=(HttpProbe("http://web/"),))
 CONTAINER = a_container()

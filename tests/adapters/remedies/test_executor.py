@@ -29,9 +29,9 @@ from sidecar.core.reason.reason import text_reason
 from sidecar.core.status.run_log import RUN_SEPARATOR
 from sidecar.remedies.evidence import PROCESSES as PROCESSES_KEPT
 from sidecar.remedies.stopped_processes import NAME_CHARACTERS
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import FakeEngine
 from tests.support.remedy_bench import SECRET, WALLET, Bench
-from tests.support.virtual_time import run_virtual
 
 
 def virtual(

@@ -23,9 +23,9 @@ from sidecar.core.step.step import run_step
 from sidecar.core.text.formatting import rfc3339
 from sidecar.remedies.disk_examination import RECENT_S, DiskExamination
 from sidecar.remedies.disk_watcher import MEASURE_EVERY_S, DiskWatcher
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import EPOCH
 from tests.support.remedy_bench import SECRET, TARGET, WALLET, Bench
-from tests.support.virtual_time import run_virtual
 
 DF = "Filesystem 1024-blocks Used Available Capacity Mounted on\n"
 FULL = ExecResult(0, f"{DF}tmpfs 1024 1024 0 100% /data\n")

@@ -19,9 +19,9 @@ from sidecar.core.ports.engine import (
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.status.set_aside import set_aside_name
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import EPOCH, FakeEngine
 from tests.support.remedy_bench import TARGET, Bench
-from tests.support.virtual_time import run_virtual
 
 NAME = "demo-electron-cash-1"
 ASIDE = set_aside_name(NAME)

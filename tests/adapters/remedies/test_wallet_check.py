@@ -13,9 +13,9 @@ from sidecar.core.model.event import RemedyCallResult, RemedyExecuted
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import EPOCH
 from tests.support.remedy_bench import TARGET, WALLET, Bench
-from tests.support.virtual_time import run_virtual
 
 DAMAGE = Reason.of(R.WALLET_FILE_CUT, file="/w", size=3)
 

@@ -35,6 +35,7 @@ from sidecar.notify.dispatcher import (
     Dispatcher,
     UnknownChannel,
 )
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.notify_receivers import (
     LoopClock,
     MemoryOutbox,
@@ -42,7 +43,6 @@ from tests.support.notify_receivers import (
     deliver,
     message,
 )
-from tests.support.virtual_time import run_virtual
 
 OTHER = "01JBBBBBBBBBBBBBBBBBBBBBBB"
 

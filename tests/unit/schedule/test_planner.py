@@ -18,7 +18,7 @@ from sidecar.schedule.cron import CronLine, due_times
 from sidecar.schedule.planner import Planner
 from sidecar.schedule.schedule_loop import LONGEST_SLEEP_S
 from sidecar.schedule.timetable import LATE_S
-from tests.support.virtual_time import run_virtual
+from sidecar.simulation.virtual_time import run_virtual
 
 DAY_S = 86400.0
 HOUR_S = 3600.0

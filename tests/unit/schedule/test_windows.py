@@ -11,7 +11,7 @@ from sidecar.core.model.maintenance_window import WindowPeriod, WindowSettings
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.task_event import WindowsPlanned
 from sidecar.schedule.windows import COMING_PERIODS, WindowPlanner, find_periods
-from tests.support.virtual_time import run_virtual
+from sidecar.simulation.virtual_time import run_virtual
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 ZONES = ("UTC", "Asia/Seoul", "Europe/Berlin", "America/New_York")

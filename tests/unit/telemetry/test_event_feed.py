@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Tick
 from sidecar.core.model.step_result import StepResult
+from sidecar.simulation.memory_store import MemoryStore
 from sidecar.telemetry.event_feed import KEPT_RECORDS, LISTENER_BACKLOG, EventFeed
-from tests.support.memory_store import MemoryStore
 from tests.support.message_world import MessageWorld
 
 

@@ -7,6 +7,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+from sidecar.core.model.moment import Moment
+
 T = TypeVar("T")
 
 WORK_S = 20.0
@@ -54,6 +56,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         func: Callable[..., T],
         *args: Any,  # noqa: ANN401 - those of func
     ) -> asyncio.Future[T]:
+        """The result of work in a thread; it takes no virtual time."""
         result: asyncio.Future[T] = self.create_future()
         self.call_soon(self._work, result, executor, partial(func, *args))
         return result
@@ -76,11 +79,25 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             result.set_result(worked.result())
 
     def close(self) -> None:  # type: ignore[explicit-override]
+        """Close the loop and its thread."""
         self._own.shutdown()
         super().close()
 
     def time(self) -> float:  # type: ignore[explicit-override]
+        """The virtual time in seconds."""
         return self._virtual.now
+
+
+class LoopClock:
+    """The running loop's time; its wall clock shows ``epoch_wall`` at zero."""
+
+    def __init__(self, epoch_wall: float) -> None:
+        self._epoch_wall = epoch_wall
+
+    def now(self) -> Moment:
+        """The present moment."""
+        mono = asyncio.get_running_loop().time()
+        return Moment(mono, self._epoch_wall + mono)
 
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:
