@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from sidecar.config.file.model import Document
+from sidecar.config.file.scenario_sections import ScenarioDocument
 
 Schema = Mapping[str, Any]
 
@@ -35,14 +36,25 @@ def schema() -> dict[str, object]:
     }
 
 
+@cache
+def scenario_schema() -> dict[str, object]:
+    """The JSON Schema of a scenario's file."""
+    return msgspec.json.schema(ScenarioDocument)
+
+
+@cache
+def _definitions() -> Mapping[str, Schema]:
+    """The named parts of both files; a name means the same in both."""
+    parts: tuple[Any, Any] = schema()["$defs"], scenario_schema()["$defs"]
+    return {**parts[0], **parts[1]}
+
+
 def dereference(part: Schema) -> Schema:
     """The part of the schema that a reference points to."""
     reference = part.get("$ref")
     if reference is None:
         return part
-    definitions: Any = schema()["$defs"]
-    definition: Schema = definitions[reference.rpartition("/")[2]]
-    return definition
+    return _definitions()[reference.rpartition("/")[2]]
 
 
 def describe_allowed(part: Schema) -> str:

@@ -39,9 +39,11 @@ class SchemaProblem(NamedTuple):
     remove: Path
 
 
-def find_schema_problems(tree: Tree) -> list[SchemaProblem]:
-    """All parts of the tree that the schema does not allow."""
-    errors = Draft202012Validator(schema()).iter_errors(tree)
+def find_schema_problems(
+    tree: Tree, whole: Schema | None = None
+) -> list[SchemaProblem]:
+    """All parts of the tree that the schema does not allow; None: ``sidecar.yaml``."""
+    errors = Draft202012Validator(whole or schema()).iter_errors(tree)
     return [problem for error in errors for problem in _problems_of(error)]
 
 

@@ -1,9 +1,11 @@
 """All faults at once, each with its path, the found and the allowed value."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sidecar.config.file.schema import scenario_schema, schema
 from tests.support.config_files import (
     faults_of,
     load_text,
@@ -265,3 +267,10 @@ def test_setting_that_is_likely_a_mistake_is_a_warning(
 ) -> None:
     settings = load_text(f"targets: {{t: {{{target}}}}}", tmp_path)
     assert [word in line for line in settings.warnings] == [True]
+
+
+def test_named_parts_of_both_files_have_one_meaning() -> None:
+    """A reference is looked up in the parts of both schemas."""
+    settings: Any = schema()["$defs"]
+    scenario: Any = scenario_schema()["$defs"]
+    assert settings.keys() & scenario.keys() == set()
