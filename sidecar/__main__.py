@@ -6,12 +6,16 @@ as long as it runs.
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sidecar.cli.local_commands_port import CheckResult, SetupPlan
+    from sidecar.cli.local_commands_port import (
+        CheckResult,
+        SetupPlan,
+        SimulationReport,
+    )
     from sidecar.config.settings import Settings
     from sidecar.core.setup.hazards.diagnosis import Diagnosis
 
@@ -107,6 +111,30 @@ class LocalCommands:
         from sidecar.app.setup import diagnose_stack
 
         return diagnose_stack(stack, language)
+
+    def simulate(
+        self, scenario: Path, file: Path | None, on_progress: "Callable[[float], None]"
+    ) -> "SimulationReport":
+        """Simulate a scenario. Raises CommandFailed."""
+        from sidecar.app.simulation_report import report_simulation
+        from sidecar.cli.local_commands_port import CommandFailed
+        from sidecar.config.problem import ConfigError
+
+        settings = _settings(file, reads_secrets=False)
+        try:
+            return report_simulation(settings, scenario, on_progress)
+        except ConfigError as error:
+            raise CommandFailed(str(error)) from error
+
+    def write_plot(self, report: "SimulationReport", path: Path) -> None:
+        """Write the plot to a file. Raises CommandFailed."""
+        from sidecar.cli.local_commands_port import CommandFailed
+
+        try:
+            path.write_text(report.plot, encoding="utf-8")
+        except OSError as error:
+            why = error.strerror or error
+            raise CommandFailed(f"{path} cannot be written: {why}") from error
 
 
 def _settings(file: Path | None, *, reads_secrets: bool = True) -> "Settings":

@@ -1,6 +1,6 @@
 """Port for commands that need no HTTP API; the entry point passes it in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -44,6 +44,22 @@ class SetupPlan(NamedTuple):
     remarks: tuple[str, ...]
 
 
+class SimulationReport(NamedTuple):
+    """A simulated scenario, as text and as JSON.
+
+    ``rows``: time, target, kind and text of each fact. ``summary``: each instance with
+    its last state, its restarts and the time in which it did not work. ``failures``: a
+    line for each expectation that is not met. ``plot``: the states as SVG.
+    """
+
+    rows: tuple[tuple[str, str, str, str], ...]
+    summary: tuple[tuple[str, str, str, str], ...]
+    failures: tuple[str, ...]
+    expectation_count: int
+    document: Mapping[str, object]
+    plot: str
+
+
 class LocalCommands(Protocol):
     """Commands executed in this process. All but ``run`` raise CommandFailed.
 
@@ -80,6 +96,14 @@ class LocalCommands(Protocol):
 
     def write_setup(self, plan: SetupPlan) -> None:
         """Write the files of a plan, unless one was changed since."""
+
+    def simulate(
+        self, scenario: Path, file: Path | None, on_progress: Callable[[float], None]
+    ) -> SimulationReport:
+        """Simulate a scenario; ``on_progress`` gets the share that is done."""
+
+    def write_plot(self, report: SimulationReport, path: Path) -> None:
+        """Write the plot to a file."""
 
     def diagnose(self, stack: str | None, language: str | None) -> "Diagnosis":
         """The hazards of a stack; ``language`` None: that of the settings."""

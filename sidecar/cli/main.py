@@ -24,6 +24,7 @@ from sidecar.cli.maintenance import maintenance
 from sidecar.cli.options import examples
 from sidecar.cli.report import report
 from sidecar.cli.schedule import schedule
+from sidecar.cli.simulate import simulate
 from sidecar.cli.usage_errors import show_usage_error
 
 CANNOT_TELL = 2
@@ -67,6 +68,7 @@ for command in (
     incident,
     postmortem,
     report,
+    simulate,
     notify.ack,
     notify.notify,
     local_commands.config,

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sidecar.cli.local_commands_port import (
@@ -10,6 +10,7 @@ from sidecar.cli.local_commands_port import (
     CommandFailed,
     PlannedFile,
     SetupPlan,
+    SimulationReport,
 )
 from sidecar.cli.main import main
 from sidecar.core.setup.hazards.diagnosis import Diagnosis, diagnose
@@ -75,6 +76,26 @@ class FakeLocalCommands:
         for file in plan.files:
             file.path.parent.mkdir(exist_ok=True)
             file.path.write_text(file.text)
+
+    def simulate(
+        self, scenario: Path, file: Path | None, on_progress: Callable[[float], None]
+    ) -> SimulationReport:
+        """The scenario ``bad``: an expectation is not met; ``gone``: no file."""
+        if str(scenario) == "gone":
+            raise CommandFailed("gone: found no file to read; allowed: a file in YAML")
+        on_progress(1.0)
+        failures = ("expect[0]: restarts: expected 1, was 0",)
+        return SimulationReport(
+            rows=(("1:06", "wallet", "decision", f"restart with {file}"),),
+            summary=(("wallet", "healthy", "1", "0:15"),),
+            failures=failures if str(scenario) == "bad" else (),
+            expectation_count=0 if str(scenario) == "none" else 1,
+            document={"seconds": 900.0},
+            plot="<svg/>",
+        )
+
+    def write_plot(self, report: SimulationReport, path: Path) -> None:
+        path.write_text(report.plot)
 
     def diagnose(self, stack: str | None, language: str | None) -> Diagnosis:
         """The stack ``none``: no hazard; ``gone``: it cannot be asked."""
