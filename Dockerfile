@@ -27,19 +27,36 @@ COPY image/collect_runtime.py image/
 RUN python3 image/collect_runtime.py /opt/sidecar /runtime
 
 
-FROM dependencies AS package
+FROM runtime AS bom
+COPY pyproject.toml ./
+COPY image image
+ARG REQUIREMENTS=requirements.lock
+RUN python3 -m image.sbom --root /runtime --venv /opt/sidecar --lock "${REQUIREMENTS}" --output /sbom.json
+
+
+FROM dependencies AS build
 COPY pyproject.toml README.md LICENSE ./
 COPY sidecar sidecar
+# With a fixed time for its files the same source makes the same wheel, byte for byte.
+ARG SOURCE_DATE_EPOCH
+RUN /opt/build/bin/pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir /wheel .
+
+
+FROM scratch AS wheel
+COPY --from=build /wheel /
+
+
+FROM build AS package
 # Byte code that trusts its source: nothing is written or compared at run time, on a read-only root too.
-RUN /opt/build/bin/pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir /tmp/wheel . && \
-    /opt/build/bin/pip --python /opt/sidecar/bin/python install \
-      --quiet --no-compile --no-deps --no-index --prefix /opt/package /tmp/wheel/*.whl && \
+RUN /opt/build/bin/pip --python /opt/sidecar/bin/python install \
+      --quiet --no-compile --no-deps --no-index --prefix /opt/package /wheel/*.whl && \
     python3 -m compileall -q -s /opt/package -p /opt/sidecar --invalidation-mode unchecked-hash /opt/package/lib
 
 
 FROM scratch
 COPY --from=runtime /runtime /
 COPY --from=package /opt/package /opt/sidecar
+COPY --from=bom /sbom.json /opt/sidecar/sbom.json
 COPY healthcheck.py /opt/sidecar/healthcheck.py
 ENV PATH=/opt/sidecar/bin:/usr/local/bin:/usr/bin \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -69,9 +69,9 @@ def main(venv: Path, root: Path) -> None:
     """Collect everything into ``root``."""
     copy(root, [Path(sys.executable), *standard_library(), *packages(venv)])
     compile_sources(root)
-    for extension in find_extensions(root):
-        cut_debug_sections(extension)
     copy(root, shared_libraries(root))
+    for file in (in_root(root, Path(sys.executable).resolve()), *find_libraries(root)):
+        cut_debug_sections(file)
     copy(root, filter(Path.exists, [CA_BUNDLE, LINKER_CACHE]))
     write_system_files(root, venv)
 
@@ -154,7 +154,7 @@ def compile_sources(root: Path) -> None:
 
 def shared_libraries(root: Path) -> Iterator[Path]:
     """Shared libraries that the collected files need, and the dynamic linker."""
-    extensions = (f"/{file.relative_to(root)}" for file in find_extensions(root))
+    extensions = (f"/{file.relative_to(root)}" for file in find_libraries(root))
     told = subprocess.run(
         ["ldd", sys.executable, *extensions],
         stdout=subprocess.PIPE,
@@ -171,15 +171,15 @@ def shared_libraries(root: Path) -> Iterator[Path]:
         yield from filter(Path.exists, (folder / name for folder in folders))
 
 
-def find_extensions(root: Path) -> list[Path]:
-    """Extension modules in ``root``, and the libraries that packages bring."""
+def find_libraries(root: Path) -> list[Path]:
+    """Extension modules and shared libraries in ``root``."""
     return sorted(file for file in root.rglob("*.so*") if not file.is_symlink())
 
 
 def cut_debug_sections(file: Path) -> None:
     """Cut off what lies behind the last segment: no loader reads it.
 
-    Wheels bring symbols for debuggers, a tenth of the image. The sections are found
+    It is mostly symbols for debuggers, a tenth of the image. The sections are found
     by a table that lies there too, so the header must no longer name it.
     """
     data = bytearray(file.read_bytes())

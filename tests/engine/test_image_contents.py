@@ -1,5 +1,6 @@
 """The shipped image holds what Sidecar needs, and nothing that helps an intruder."""
 
+import json
 import re
 import tarfile
 import tomllib
@@ -9,6 +10,7 @@ import docker
 import pytest
 
 from tests.engine.harness import RUN_LABEL
+from tests.support.cyclonedx import find_faults
 from tests.support.image_contents import ImageFile, image_archive, read_files
 from tests.support.repository import REPOSITORY
 
@@ -81,6 +83,35 @@ def test_image_tells_its_version_and_base() -> None:
     assert labels[f"{prefix}.description"] == project["description"]
     assert labels[f"{prefix}.licenses"] == project["license"]
     assert labels[f"{prefix}.base.name"] == "sidecar-base:local"
+
+
+def test_bill_of_materials_names_what_is_in_the_image(
+    archive: tarfile.TarFile, files: list[ImageFile]
+) -> None:
+    content = archive.extractfile("opt/sidecar/sbom.json")
+    assert content is not None
+    document = json.load(content)
+    versions = {part["name"]: part["version"] for part in document["components"]}
+
+    assert find_faults(document) == []
+    folders = re.compile(r"/([^/]+)-([^/-]+)\.dist-info$")
+    matches = filter(None, (folders.search(file.path) for file in files))
+    in_image = {match[1]: match[2] for match in matches}
+    assert (
+        in_image.pop("sidecar_watchdog") == document["metadata"]["component"]["version"]
+    )
+    for name, version in in_image.items():
+        assert versions.pop(name.replace("_", "-").lower()) == version, name
+    assert {"libc6", "libssl3", "libsqlite3-0", "ca-certificates"} <= set(versions)
+    needs = {row["ref"]: row["dependsOn"] for row in document["dependencies"]}
+    own = document["metadata"]["component"]["bom-ref"]
+    assert any(needed.startswith("pkg:pypi/aiohttp@") for needed in needs[own])
+    without_licence = [
+        part["name"]
+        for part in document["components"]
+        if part["purl"].startswith("pkg:pypi/") and not part.get("licenses")
+    ]
+    assert without_licence == []
 
 
 def test_every_module_of_sidecar_can_be_loaded_in_the_image() -> None:
