@@ -34,7 +34,7 @@ EXAMPLES = {
     "Add a stored field": r"refused_starts: ",
     "Add a hazard": r"anonymous_volume",
     "Add an engine call": r"\bDOCTOR\b|_client\.info\(\)|`GET /info`",
-    "Add a command": r"ReleaseRequested|def release\(api|[}/]release`?",
+    "Add a command": r"ReleaseRequested|def release\(api|(?<!scripts)[}/]release`?",
     "Add a kind of task": r"TaskKind\.COMMAND|CommandTaskSection|TargetCommand",
     "Add a part of the status page": r"build_plans|page\.plans\.none",
     "Add a field to an answer of the HTTP API": r"\bpaused_until\b",
