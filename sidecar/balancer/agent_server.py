@@ -162,7 +162,11 @@ class AgentServer:
             if state.engine.listed_mono is not None and not find_replicas(state, name):
                 self._warn(name, "is no target or replica, so its server stays up")
         answer = answer_question(
-            state, question, self._clock.now(), is_ending=self._is_ending
+            state,
+            question,
+            self._clock.now(),
+            is_ending=self._is_ending,
+            was_drained=line in self._drained,
         )
         self._note(line, answer)
         return format_answer(answer)

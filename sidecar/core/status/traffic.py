@@ -14,6 +14,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import BROKEN_STATES, WORKING_STATES, TargetState
 from sidecar.core.reason.public_reason import public_reason
+from sidecar.core.status import lease as lease_rules
 from sidecar.core.text.printable import mark_unprintable
 
 START_S = 15.0
@@ -52,6 +53,9 @@ class ServerAnswer(NamedTuple):
     """Why it does not work: printable ASCII for everybody."""
 
 
+UNCHANGED = ServerAnswer(works=None, is_draining=None)
+
+
 class _Condition(Enum):
     """Does a server work? BROKEN: certainly not."""
 
@@ -85,18 +89,27 @@ def find_replicas(state: State, name: str) -> tuple[Instance, ...]:
 
 
 def answer_question(
-    state: State, question: ServerQuestion, at: Moment, *, is_ending: bool = False
+    state: State,
+    question: ServerQuestion,
+    at: Moment,
+    *,
+    is_ending: bool = False,
+    was_drained: bool = False,
 ) -> ServerAnswer:
     """The answer about one server.
 
     Without ``other`` a server is up, whatever its state: the load balancer's own check
     notices a failure, and no server stays down because Sidecar ended meanwhile. With
     ``other`` it is down only while it certainly does not work and the other one works.
-    ``is_ending``: Sidecar ends, so nothing may stay drained.
+    ``is_ending``: Sidecar ends, so nothing may stay drained. ``was_drained``: this
+    process drained it. Of several watchdogs the one that acts answers, but each takes
+    its own drain back.
     """
+    if not (was_drained or lease_rules.leads(state.lease, at.mono)):
+        return UNCHANGED
     is_listed = state.engine.listed_mono is not None
     if not (is_listed or is_ending) and at.mono - state.started.mono < START_S:
-        return ServerAnswer(works=None, is_draining=None)
+        return UNCHANGED
     replicas = find_replicas(state, question.name)
     is_draining = not is_ending and _are_draining(replicas)
     if not question.other:
@@ -115,7 +128,17 @@ def takes_traffic(instance: Instance) -> bool:
 
 
 def _are_draining(replicas: tuple[Instance, ...]) -> bool:
-    return bool(replicas) and all(i.state is TargetState.DRAINING for i in replicas)
+    return bool(replicas) and all(_is_draining(i) for i in replicas)
+
+
+def _is_draining(instance: Instance) -> bool:
+    """Is it drained, or restarted after a drain, until it works again?
+
+    While it is being stopped, it may still accept requests that it cannot finish.
+    """
+    remedy = instance.remedy
+    is_restarted = remedy is not None and remedy.decision.drained
+    return instance.state is TargetState.DRAINING or is_restarted
 
 
 def _may_serve(

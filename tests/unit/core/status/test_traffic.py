@@ -5,6 +5,10 @@ from dataclasses import replace
 import pytest
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.guard import Guard
+from sidecar.core.model.instance import Remedy, RemedyPhase
+from sidecar.core.model.lease import ClusterSettings, LeaseStatus
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import EngineStatus, State
 from sidecar.core.model.target import Target
@@ -15,6 +19,7 @@ from sidecar.core.status import traffic
 from sidecar.core.status.traffic import (
     REASON_CHARACTERS,
     START_S,
+    UNCHANGED,
     ServerAnswer,
     ServerQuestion,
     find_replicas,
@@ -30,7 +35,6 @@ from tests.support.traffic_states import (
 
 S = TargetState
 UP, STAYS = ServerAnswer(), ServerAnswer(works=None)
-UNCHANGED = ServerAnswer(works=None, is_draining=None)
 FIRST = ServerQuestion("wallet-a", "wallet-b")
 NOW = Moment(1.0, 0.0)
 
@@ -84,6 +88,33 @@ def test_draining_replica_is_drained_until_sidecar_ends() -> None:
     assert answer_question(state, question) == ServerAnswer(is_draining=True)
     assert answer_question(state, ServerQuestion("payment/2")) == UP
     assert answer_question(state, question, is_ending=True) == UP
+
+
+def test_replica_stays_drained_until_it_works_after_its_restart() -> None:
+    state = replica_state(S.RECOVERING, S.HEALTHY)
+    (restarting,) = find_replicas(state, "payment/1")
+    question = ServerQuestion("payment/1")
+    assert answer_question(state, question) == UP
+
+    def with_remedy(*, drained: bool) -> State:
+        decision = Decision(
+            NOW,
+            restarting.id,
+            "payment-1",
+            Action.RESTART,
+            Guard.NONE,
+            NO_REASON,
+            drained=drained,
+        )
+        remedy = Remedy(decision, RemedyPhase.ACTING, NOW, 60.0, None)
+        replicas = {
+            **state.instances,
+            restarting.id: replace(restarting, remedy=remedy),
+        }
+        return replace(state, instances=replicas)
+
+    assert answer_question(with_remedy(drained=True), question).is_draining
+    assert answer_question(with_remedy(drained=False), question) == UP
 
 
 def test_target_is_drained_once_all_its_replicas_are() -> None:
@@ -169,6 +200,19 @@ def test_nothing_changes_while_sidecar_starts_for_some_seconds() -> None:
         assert traffic.answer_question(state, question, NOW) == UNCHANGED
     assert traffic.answer_question(state, ServerQuestion("payment/1"), late) == UP
     assert traffic.answer_question(state, FIRST, late) == STAYS
+
+
+def test_of_several_watchdogs_only_the_one_that_acts_answers() -> None:
+    own = LeaseStatus(ClusterSettings("redis://redis"), "a", asked=True, holder="b")
+    question = ServerQuestion("payment/1")
+    other_acts = replace(replica_state(S.DRAINING), lease=own)
+    assert answer_question(other_acts, question) == UNCHANGED
+    assert answer_question(other_acts, question, is_ending=True) == UNCHANGED
+    held = replace(own, token=1, until_mono=NOW.mono + 10.0)
+    assert answer_question(replace(other_acts, lease=held), question).is_draining
+    # It takes back what it said itself, although another one acts now.
+    state = replace(replica_state(S.HEALTHY), lease=own)
+    assert traffic.answer_question(state, question, NOW, was_drained=True) == UP
 
 
 def test_failover_server_stays_as_it_is_while_sidecar_ends() -> None:
