@@ -1,0 +1,135 @@
+"""Three replicas behind HAProxy, as in compose/examples/haproxy-replicas.yml."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.engine.composed_stack import (
+    ComposedStack,
+    Json,
+    composed_stack,
+    give_secret,
+    wait_servers,
+)
+from tests.engine.harness import COMPOSE_FILE, SERVICE, WALLET
+from tests.support.haproxy_page import server_states
+from tests.support.repository import REPOSITORY
+from tests.support.request_load import Request, RequestLoad
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+EXAMPLES = REPOSITORY / "compose" / "examples"
+REPLICAS = 3
+REQUESTS = 10_000
+SOON_S = 4.0
+PER_SECOND = 400.0
+DRAIN = "DRAIN (agent)"
+ALL_UP = {f"replica-{number}": "UP" for number in range(1, REPLICAS + 1)}
+BUSY = Request("GET", "/busy", frozenset({200, 423}))
+PAYMENT = Request("POST", "/payments", frozenset({201}))
+MORE: Json = {
+    "services": {
+        SERVICE: {"scale": REPLICAS, "environment": {"WALLET_TIMEOUT": "30"}},
+    }
+}
+
+
+def quick_settings(**more: object) -> str:
+    """The example's settings with shorter times."""
+    file = EXAMPLES / "haproxy-replicas" / "sidecar.yaml"
+    settings: Json = yaml.safe_load(file.read_text())
+    settings["targets"][SERVICE] |= {
+        "rolling": {"drain": "5s", "pause": "2s"},
+        "interval": "1s",
+        "fast_interval": "500ms",
+        **more,
+    }
+    return yaml.safe_dump(settings)
+
+
+def replica_runs(stack: ComposedStack) -> list[str]:
+    return [stack.box(SERVICE, n).started_at for n in range(1, REPLICAS + 1)]
+
+
+def kill_sidecar(stack: ComposedStack) -> None:
+    """Kill its init process, as the kernel does: the engine starts it again."""
+    box = stack.box("sidecar")
+    box.docker.reload()
+    os.kill(int(box.docker.attrs["State"]["Pid"]), signal.SIGKILL)
+
+
+class Roll:
+    """A planned restart of all replicas, and what HAProxy says meanwhile."""
+
+    def __init__(self, stack: ComposedStack, settings: Path) -> None:
+        self._stack = stack
+        self._host = stack.box("haproxy").ip
+        self._before = replica_runs(stack)
+        self.drained: list[str] = []
+        due = time.gmtime(time.time() + SOON_S)
+        plan = {
+            "cron": f"{due.tm_sec} {due.tm_min} {due.tm_hour} * * *",
+            "timezone": "UTC",
+            "jitter": "0s",
+            "skip_if_restarted_within": "0s",
+        }
+        settings.write_text(quick_settings(preventive=plan))
+        stack.sidecar("reload")
+
+    def is_drained(self, count: int) -> bool:
+        """Was that many replicas drained by now, the last one still?"""
+        states = self._look()
+        return len(self.drained) == count and states[self.drained[-1]] == DRAIN
+
+    def is_over(self) -> bool:
+        """Did each replica begin another run, and does each get requests again?"""
+        runs = replica_runs(self._stack)
+        is_new = all(old != new for old, new in zip(self._before, runs, strict=True))
+        return self._look() == ALL_UP and is_new
+
+    def _look(self) -> dict[str, str]:
+        states = server_states(self._host, "replicas")
+        new = {name for name, state in states.items() if state == DRAIN}
+        self.drained += sorted(new - set(self.drained))
+        return states
+
+
+def test_rolling_restart_under_load_fails_no_request_even_if_sidecar_is_killed(
+    tmp_path: Path,
+) -> None:
+    include = {"path": [str(COMPOSE_FILE), str(EXAMPLES / "haproxy-replicas.yml")]}
+    settings = tmp_path / "settings" / "sidecar.yaml"
+    settings.parent.mkdir()
+    settings.write_text(quick_settings())
+    environ = {
+        "DOCKER_GID": str(Path("/var/run/docker.sock").stat().st_gid),
+        "HAPROXY_IMAGE": "sidecar-test-haproxy:local",
+        "ELECTRON_CASH_PASSWORD_FILE": f"{tmp_path}/secrets/sidecar_rpcpassword",
+        "SIDECAR_CONFIG_FOLDER": str(settings.parent),
+        "SERVICE_PORT": "0",
+    }
+    with composed_stack(tmp_path, include, environ=environ, more=MORE) as stack:
+        give_secret(tmp_path, "sidecar_rpcpassword", "the rpcpassword")
+        stack.compose("up", "--detach")
+        names = {WALLET, *(f"{SERVICE}-{n}" for n in range(1, REPLICAS + 1))}
+        stack.wait_for(
+            "all healthy", lambda: stack.states() == dict.fromkeys(names, "healthy")
+        )
+        wait_servers(stack, "haproxy", "replicas", **ALL_UP)
+        host = stack.box("haproxy").ip
+        with (
+            RequestLoad(host, 8080, BUSY, PER_SECOND) as load,
+            RequestLoad(host, 8080, PAYMENT, 5.0, workers=2) as payments,
+        ):
+            roll = Roll(stack, settings)
+            stack.wait_for("the second drain", lambda: roll.is_drained(2))
+            kill_sidecar(stack)
+            stack.wait_for("the rolling restart", roll.is_over, deadline_s=120.0)
+            stack.wait_for("enough requests", lambda: load.count >= REQUESTS)
+        assert sorted(roll.drained) == sorted(ALL_UP)
+        assert load.failures == [], f"of {load.count}: {load.failures[:20]}"
+        assert payments.failures == [], f"of {payments.count}: {payments.failures}"
