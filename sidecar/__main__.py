@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sidecar.cli.local_commands_port import (
         CheckResult,
+        ReplayReport,
         SetupPlan,
         SimulationReport,
     )
     from sidecar.config.settings import Settings
+    from sidecar.core.model.recorded_outage import RecordedOutage
     from sidecar.core.setup.hazards.diagnosis import Diagnosis
 
 
@@ -125,6 +127,26 @@ class LocalCommands:
             return report_simulation(settings, scenario, on_progress)
         except ConfigError as error:
             raise CommandFailed(str(error)) from error
+
+    def replay(
+        self,
+        new: Path,
+        file: Path | None,
+        outages: "Sequence[RecordedOutage]",
+        on_progress: "Callable[[float], None]",
+    ) -> "ReplayReport":
+        """Replay recorded outages with two settings. Raises CommandFailed."""
+        import time
+
+        from sidecar.app.replay import replay
+
+        return replay(
+            _settings(file, reads_secrets=False),
+            _settings(new, reads_secrets=False),
+            outages,
+            time.time(),
+            on_progress,
+        )
 
     def write_plot(self, report: "SimulationReport", path: Path) -> None:
         """Write the plot to a file. Raises CommandFailed."""

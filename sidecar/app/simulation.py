@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
-from sidecar.config.scenario_file import read_scenario
 from sidecar.config.settings import Settings
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.event import (
@@ -59,13 +57,14 @@ class SimulationResult(NamedTuple):
 
 
 def simulate(
-    settings: Settings, file: Path, on_progress: Callable[[float], None]
+    settings: Settings,
+    scenario: Scenario,
+    on_progress: Callable[[float], None] = lambda _: None,
 ) -> SimulationResult:
-    """Simulate the scenario of a file. ConfigError; nothing outside is touched.
+    """Simulate a scenario; nothing outside is touched.
 
     ``on_progress`` gets the share that is done, about a hundred times.
     """
-    scenario = read_scenario(file, (target.name for target in settings.targets))
     return run_virtual(_Simulation(settings, scenario).run(on_progress))
 
 

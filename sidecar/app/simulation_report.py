@@ -7,6 +7,7 @@ from loguru import logger
 
 from sidecar.app.simulation import SimulationResult, simulate
 from sidecar.cli.local_commands_port import SimulationReport
+from sidecar.config.scenario_file import read_scenario
 from sidecar.config.settings import Settings
 from sidecar.core.text.formatting import rfc3339
 from sidecar.simulation.state_plot import draw_states, format_offset
@@ -18,7 +19,8 @@ def report_simulation(
     """Simulate the scenario of a file. ConfigError."""
     # The parts of the loop write to the log; here the timeline says the same.
     logger.remove()
-    result = simulate(settings, file, on_progress)
+    scenario = read_scenario(file, (target.name for target in settings.targets))
+    result = simulate(settings, scenario, on_progress)
     record, end_s = result.record, result.scenario.duration_s
     return SimulationReport(
         rows=tuple(

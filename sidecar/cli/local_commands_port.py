@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from sidecar.core.model.recorded_outage import RecordedOutage
+
 if TYPE_CHECKING:
     from sidecar.core.setup.hazards.diagnosis import Diagnosis
 
@@ -60,6 +62,39 @@ class SimulationReport(NamedTuple):
     plot: str
 
 
+class ReplayFigures(NamedTuple):
+    """Figures of all outages; None: not known from the record."""
+
+    incidents: int | None
+    restarts: int
+    messages: int | None
+    unavailable_s: float
+
+
+class ReplayedOutage(NamedTuple):
+    """A recorded outage, and when the first restart comes in the simulations.
+
+    Seconds from its begin; None: none comes.
+    """
+
+    outage: RecordedOutage
+    present_s: float | None
+    new_s: float | None
+
+
+class ReplayReport(NamedTuple):
+    """Recorded outages, and what the present and the new settings do with them.
+
+    ``left_out``: outages that cannot be simulated.
+    """
+
+    recorded: ReplayFigures
+    present: ReplayFigures
+    new: ReplayFigures
+    outages: tuple[ReplayedOutage, ...]
+    left_out: tuple[RecordedOutage, ...]
+
+
 class LocalCommands(Protocol):
     """Commands executed in this process. All but ``run`` raise CommandFailed.
 
@@ -101,6 +136,15 @@ class LocalCommands(Protocol):
         self, scenario: Path, file: Path | None, on_progress: Callable[[float], None]
     ) -> SimulationReport:
         """Simulate a scenario; ``on_progress`` gets the share that is done."""
+
+    def replay(
+        self,
+        new: Path,
+        file: Path | None,
+        outages: Sequence[RecordedOutage],
+        on_progress: Callable[[float], None],
+    ) -> ReplayReport:
+        """Replay recorded outages with the settings of ``new`` and of ``file``."""
 
     def write_plot(self, report: SimulationReport, path: Path) -> None:
         """Write the plot to a file."""

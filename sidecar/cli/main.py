@@ -22,6 +22,7 @@ from sidecar.cli.local_commands_port import CommandFailed, LocalCommands
 from sidecar.cli.logs import logs
 from sidecar.cli.maintenance import maintenance
 from sidecar.cli.options import examples
+from sidecar.cli.replay import replay
 from sidecar.cli.report import report
 from sidecar.cli.schedule import schedule
 from sidecar.cli.simulate import simulate
@@ -69,6 +70,7 @@ for command in (
     postmortem,
     report,
     simulate,
+    replay,
     notify.ack,
     notify.notify,
     local_commands.config,

@@ -1,6 +1,5 @@
 """The command ``simulate``: what Sidecar would do in a scenario."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -8,9 +7,9 @@ import click
 from sidecar.cli.local_commands_port import LocalCommands, SimulationReport
 from sidecar.cli.options import as_json, config_file, examples
 from sidecar.cli.output import show_json, show_table
+from sidecar.cli.progress import show_progress
 
 _file = click.argument("scenario", type=click.Path(dir_okay=False, path_type=Path))
-_BAR_WIDTH = 30
 
 
 @click.command(
@@ -44,7 +43,7 @@ def simulate(
 
     Exit status 0: every expectation is met, 1: some are not, 2: a faulty file.
     """
-    report = local.simulate(scenario, file, _show_progress)
+    report = local.simulate(scenario, file, show_progress)
     if plot is not None:
         local.write_plot(report, plot)
     if as_json:
@@ -52,17 +51,6 @@ def simulate(
     else:
         _show(report)
     return 1 if report.failures else 0
-
-
-def _show_progress(share: float) -> None:
-    """A bar on a terminal's standard error."""
-    if not sys.stderr.isatty():
-        return
-    done = round(share * _BAR_WIDTH)
-    bar = "#" * done + "." * (_BAR_WIDTH - done)
-    end = "\r" if share < 1.0 else "\r" + " " * (_BAR_WIDTH + 8) + "\r"
-    sys.stderr.write(f"[{bar}] {share:4.0%}{end}")
-    sys.stderr.flush()
 
 
 def _show(report: SimulationReport) -> None:

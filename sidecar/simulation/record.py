@@ -50,6 +50,8 @@ class SimulationRecord:
     facts: list[SimulatedFact] = field(default_factory=list)
     restarts: Counter[str] = field(default_factory=Counter)
     """Numbers of restarts by instance."""
+    restart_times: list[tuple[float, str]] = field(default_factory=list)
+    """Time and instance of each restart."""
     guards: dict[str, set[Guard]] = field(default_factory=dict)
     causes: dict[str, list[Cause]] = field(default_factory=dict)
     """Causes of the incidents by their root."""
@@ -125,6 +127,7 @@ class SimulationRecord:
     def _note_decision(self, at_mono: float, decision: Decision) -> None:
         if decision.action in _RESTARTS:
             self.restarts[decision.name] += 1
+            self.restart_times.append((at_mono - self.began_mono, decision.name))
         if decision.guard is not Guard.NONE:
             self.guards.setdefault(decision.name, set()).add(decision.guard)
         text = f"{decision.action}: {decision.reason}"

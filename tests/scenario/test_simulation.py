@@ -8,6 +8,7 @@ import yaml
 from sidecar.app.simulation import SimulationResult, simulate
 from sidecar.config.load import load
 from sidecar.config.problem import ConfigError
+from sidecar.config.scenario_file import read_scenario
 from sidecar.core.model.target_state import TargetState
 from tests.support.repository import REPOSITORY
 
@@ -17,7 +18,7 @@ SETTINGS = load({}, SCENARIOS / "sidecar.yaml", reads_secrets=False)
 
 
 def run(path: Path) -> SimulationResult:
-    return simulate(SETTINGS, path, lambda _: None)
+    return simulate(SETTINGS, read_scenario(path, (t.name for t in SETTINGS.targets)))
 
 
 def run_text(tmp_path: Path, **document: object) -> SimulationResult:

@@ -9,10 +9,14 @@ from sidecar.cli.local_commands_port import (
     CheckResult,
     CommandFailed,
     PlannedFile,
+    ReplayedOutage,
+    ReplayFigures,
+    ReplayReport,
     SetupPlan,
     SimulationReport,
 )
 from sidecar.cli.main import main
+from sidecar.core.model.recorded_outage import RecordedOutage
 from sidecar.core.setup.hazards.diagnosis import Diagnosis, diagnose
 from sidecar.core.setup.stack_facts import ServiceFacts, StackFacts
 
@@ -92,6 +96,28 @@ class FakeLocalCommands:
             expectation_count=0 if str(scenario) == "none" else 1,
             document={"seconds": 900.0},
             plot="<svg/>",
+        )
+
+    def replay(
+        self,
+        new: Path,
+        file: Path | None,
+        outages: Sequence[RecordedOutage],
+        on_progress: Callable[[float], None],
+    ) -> ReplayReport:
+        """The settings ``same`` change nothing."""
+        on_progress(1.0)
+        present = ReplayFigures(1, 1, 2, 15.0)
+        fresh = present if str(new) == "same" else ReplayFigures(1, 2, 2, 12.0)
+        new_s = 6.0 if str(new) == "same" else 2.0
+        recorded = ReplayFigures(None, len(outages), None, 15.0)
+        usable = [o for o in outages if o.cause is not None]
+        return ReplayReport(
+            recorded,
+            present,
+            fresh,
+            tuple(ReplayedOutage(outage, 6.0, new_s) for outage in usable),
+            tuple(o for o in outages if o.cause is None),
         )
 
     def write_plot(self, report: SimulationReport, path: Path) -> None:
