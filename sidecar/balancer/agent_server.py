@@ -21,7 +21,6 @@ from sidecar.core.status.traffic import (
     find_replicas,
     parse_question,
 )
-from sidecar.core.text.printable import mark_unprintable
 
 CONNECTIONS = 256
 QUESTIONS = 1024
@@ -32,7 +31,6 @@ RELEASE_S = 5.0
 
 LISTEN_AGAIN_S = 10.0
 SAY_AGAIN_S = 600.0
-SHOWN_CHARACTERS = 60
 WARNED = 32
 """Number of different texts that are warned of in SAY_AGAIN_S."""
 
@@ -119,7 +117,7 @@ class AgentServer:
         loop = asyncio.get_running_loop()
         try:
             self._listener = await loop.create_server(
-                lambda: AgentConnection(self._answer, self._join, self._leave),
+                lambda: AgentConnection(self.answer, self._join, self._leave),
                 *address,
                 backlog=CONNECTIONS,
             )
@@ -151,7 +149,8 @@ class AgentServer:
     def _leave(self, connection: AgentConnection) -> None:
         self._connections.pop(connection, None)
 
-    def _answer(self, line: bytes) -> bytes:
+    def answer(self, line: bytes) -> bytes:
+        """The answer to one line, without its end."""
         text = line.decode("ascii", "replace")
         question = parse_question(text)
         if question is None:
@@ -181,15 +180,14 @@ class AgentServer:
             self._drained[line] = None
 
     def _warn(self, text: str, why: str) -> None:
-        shown = mark_unprintable(text)[:SHOWN_CHARACTERS]
         now_mono = self._clock.now().mono
         if now_mono - self._warned_mono >= SAY_AGAIN_S:
             self._warned.clear()
             self._warned_mono = now_mono
-        if shown in self._warned or len(self._warned) >= WARNED:
+        if text in self._warned or len(self._warned) >= WARNED:
             return
-        self._warned.add(shown)
-        logger.warning("a load balancer asks for {!r}, which {}", shown, why)
+        self._warned.add(text)
+        logger.warning("a load balancer asks for {!r}, which {}", text, why)
 
 
 def format_address(host: str, port: int) -> str:

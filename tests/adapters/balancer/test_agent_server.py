@@ -121,7 +121,9 @@ async def test_crowd_of_silent_connections_keeps_no_question_out() -> None:
         crowd = [await agent.connect() for _ in range(CONNECTIONS + 20)]
         began = time.monotonic()
         assert await agent.ask(b"payment/1\n") == b"up ready\n"
+        assert [await reader.read() for reader, _ in crowd[:20]] == [b""] * 20
         assert time.monotonic() - began < DEADLINE_S / 2
+        assert not any(reader.at_eof() for reader, _ in crowd[40:])
         for _, writer in crowd:
             writer.transport.abort()
 

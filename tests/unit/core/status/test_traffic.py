@@ -226,6 +226,7 @@ def test_reason_is_public_printable_ascii_and_bounded() -> None:
     for reason, text in (
         (text_reason("words of a daemon\n up ready"), "down: "),
         (Reason.of(R.EXITED, exit_code=137), "down: "),
+        (Reason.of(R.ROLL_STOPPED, root="payment-1" * 20), "down: "),
         (NO_REASON, "down"),
     ):
         down = traffic_instance("wallet-a", S.DOWN, Cause.REFUSED, reason)
