@@ -1,6 +1,7 @@
 """Errors of the SDK and the layers under it, translated to our own."""
 
 import re
+import ssl
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from sidecar.core.ports.engine import (
 )
 from sidecar.core.text.printable import mark_unprintable
 from sidecar.engine.calls import name_call
+from sidecar.engine.tls_hints import find_tls_hint
 
 _LONGEST = 300
 
@@ -84,6 +86,7 @@ _NOT_CONNECTED = (
     NotADirectoryError,
     BlockingIOError,
 )
+_TLS_ERRORS = (ssl.SSLError, urllib3.exceptions.SSLError, requests.exceptions.SSLError)
 _GATEWAY = frozenset(
     {
         HTTPStatus.BAD_GATEWAY,
@@ -129,7 +132,7 @@ def _hint(cause: BaseException) -> str:
         return " (Sidecar must be in the group of the engine's socket: DOCKER_GID)"
     if isinstance(cause, FileNotFoundError):
         return " (is the engine's socket mounted?)"
-    return ""
+    return find_tls_hint(str(cause)) if isinstance(cause, _TLS_ERRORS) else ""
 
 
 def error_of_status(
