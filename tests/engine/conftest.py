@@ -25,7 +25,8 @@ def pytest_runtest_makereport(
 def stack_factory(request: pytest.FixtureRequest) -> Iterator[Callable[[], Stack]]:
     """Creates stacks that are removed at the end of the test.
 
-    If the test failed, each stack's report is printed first.
+    If the test failed, each stack's report is printed first. No Sidecar may have sent
+    a request that is not on the list of calls.
     """
     stacks: list[Stack] = []
     with contextlib.ExitStack() as exit_stack:
@@ -39,6 +40,8 @@ def stack_factory(request: pytest.FixtureRequest) -> Iterator[Callable[[], Stack
         if request.node.stash.get(FAILED, False):
             for stack in stacks:
                 print(stack.report())  # noqa: T201 - pytest shows it
+        for stack in stacks:
+            assert stack.proxy.unlisted == ()
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-"""A proxy before the real engine: it records every request and can delay answers,
-answer instead of the engine, or alter the engine's answers.
+"""A proxy before the real engine. It allows the calls of the list and no others; it
+records every request, and can delay, replace or alter answers.
 """
 
 import contextlib
@@ -11,12 +11,17 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from sidecar.engine.calls import name_call
+from sidecar.engine.features import Feature
+from tests.support.engine_calls import filter_rules
+
 ENGINE = Path("/var/run/docker.sock")
 CHUNK = 65536
+REFUSAL = b'{"message": "not on the list"}'
 _READING = frozenset({"GET", "HEAD"})
 
 
@@ -65,6 +70,8 @@ class DockerProxy:
         self._requests: list[EngineRequest] = []
         self._kept_back: dict[str, float] = {}
         self._rules: list[_ReplyRule] = []
+        self._lines = filter_rules()
+        self._refused: list[EngineRequest] = []
         self._links: set[_ProxyConnection] = set()
         self._listener: socket.socket | None = None
         self.reopen()
@@ -73,6 +80,26 @@ class DockerProxy:
     def requests(self) -> tuple[EngineRequest, ...]:
         """All requests so far, oldest first."""
         return tuple(self._requests)
+
+    @property
+    def refused(self) -> tuple[EngineRequest, ...]:
+        """Requests for which the filter has no line, oldest first."""
+        return tuple(self._refused)
+
+    @property
+    def unlisted(self) -> tuple[EngineRequest, ...]:
+        """Refused requests that are on no list at all."""
+        return tuple(
+            request
+            for request in self._refused
+            if not name_call(request.method, request.path.partition("?")[0])
+        )
+
+    def limit_to(self, features: Collection[Feature]) -> None:
+        """Allow only the calls of these features from now on."""
+        self._lines = tuple(
+            line for line in filter_rules() if line.call.feature in features
+        )
 
     @property
     def posts(self) -> tuple[EngineRequest, ...]:
@@ -127,8 +154,12 @@ class DockerProxy:
         """Remove all replies and alterations."""
         self._rules.clear()
 
-    def reply_to(self, method: str, path: str, request: bytes) -> bytes | None:
+    def reply_to(self, method: str, target: str, request: bytes) -> bytes | None:
         """The proxy's own reply; None: the engine answers."""
+        path = _without_version(target)
+        if not any(line.allows(method, target) for line in self._lines):
+            self._refused.append(EngineRequest(time.time(), method, path))
+            return _write_response(403, "application/json", REFUSAL)
         for rule in self._rules:
             if rule.method == method and rule.path.search(path):
                 return rule.reply(request)
@@ -236,7 +267,7 @@ class _ProxyConnection:
         head, length, upgrade = _headers(stream)
         self._keep_back_s = self._proxy.note(method, _without_version(path))
         request = first + head + stream.read(length)
-        own_reply = self._proxy.reply_to(method, _without_version(path), request)
+        own_reply = self._proxy.reply_to(method, path, request)
         if own_reply is not None:
             self._client.sendall(own_reply)
             return True
