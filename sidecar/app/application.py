@@ -98,7 +98,7 @@ class Application:
             file, settings, texts, context.stack, self._clock, self.post
         )
         context.link.features_in_use = FeaturesInUse(
-            lambda: self._reload.settings, lambda: self._watchdog.state
+            lambda: self._reload.settings, lambda: self._watchdog.state, context.link
         )
         self._targets = TargetSource(
             lambda: self._reload.settings,

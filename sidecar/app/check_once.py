@@ -8,7 +8,6 @@ from typing import NamedTuple
 from sidecar.app.engine_opening import open_engine
 from sidecar.app.identity import (
     find_own_container_once,
-    find_stack,
 )
 from sidecar.app.target_source import find_targets_in_force
 from sidecar.clock import SystemClock
@@ -55,8 +54,7 @@ async def _check_all(
 ) -> tuple[CheckedInstance, ...]:
     mask = Mask(settings.secrets)
     own = await find_own_container_once(mask) if settings.has_engine else None
-    stack = find_stack(settings, own)
-    engine, link = open_engine(settings, stack, lambda *_: None, mask)
+    engine, link = open_engine(settings, own, lambda *_: None, mask)
     prober = ProbeRunner(engine, SystemClock(), mask=mask)
     try:
         containers = await engine.containers()

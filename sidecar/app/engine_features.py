@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from sidecar.config.settings import Settings
 from sidecar.core.model.state import State
+from sidecar.engine.connection import EngineConnection
 from sidecar.engine.features import Feature
 
 
@@ -12,15 +13,19 @@ class FeaturesInUse:
 
     A feature stays in use until the process ends: what it began must be ended, although
     a reload of the file has turned it off meanwhile. So must a recreate that an earlier
-    process left half done.
+    process left half done. Those that ``link`` has in use stay so: the kind of engine
+    needs them.
     """
 
     def __init__(
-        self, settings: Callable[[], Settings], state: Callable[[], State]
+        self,
+        settings: Callable[[], Settings],
+        state: Callable[[], State],
+        link: EngineConnection,
     ) -> None:
         self._settings = settings
         self._state = state
-        self._used: frozenset[Feature] = frozenset()
+        self._used = frozenset(link.features_in_use())
 
     def __call__(self) -> frozenset[Feature]:
         """The features; from any thread."""

@@ -31,17 +31,33 @@ def find_host_name(settings: Settings) -> str:
     return "" if in_container else socket.gethostname()
 
 
-def find_stack(settings: Settings, own: OwnContainer | None) -> str:
-    """The compose project to watch; without an engine also the host's name, which in
-    Kubernetes is the pod's. Raises StackUnknown.
+def is_in_swarm(settings: Settings, own: OwnContainer | None) -> bool:
+    """Is the stack to watch one of Docker Swarm?
+
+    Sidecar's own is, if Sidecar is a task of it; another stack only if the settings
+    say so, as Sidecar can run in a swarm and watch a compose project.
     """
-    stack = settings.stack or (own.stack if own is not None else "")
+    if settings.swarm is not None or settings.stack is not None:
+        return bool(settings.swarm)
+    return own is not None and bool(own.swarm_stack) and not own.stack
+
+
+def find_stack(settings: Settings, own: OwnContainer | None) -> str:
+    """The compose project, or the stack of a swarm, to watch; without an engine also
+    the host's name, which in Kubernetes is the pod's. Raises StackUnknown.
+    """
+    swarm = is_in_swarm(settings, own)
+    own_stack = (own.swarm_stack if swarm else own.stack) if own is not None else ""
+    stack = settings.stack or own_stack
     if not stack and not settings.has_engine:
         return socket.gethostname()
     if not stack:
+        own_kind = (
+            "task of a swarm's stack" if swarm else "container of a compose project"
+        )
         raise StackUnknown(
-            "no stack to act in: this is not a container of a compose project; "
-            "set SIDECAR_STACK to the name of the project to watch"
+            f"no stack to act in: this is not a {own_kind}; "
+            "set SIDECAR_STACK to the name of the stack to watch"
         )
     return stack
 

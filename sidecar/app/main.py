@@ -165,7 +165,7 @@ async def _serve(
     if not loaded.faults:
         await asyncio.to_thread(keep_last_good, settings)
     observer = metrics.metrics.engine_request
-    engine, link = open_engine(settings, stack, observer, texts.mask)
+    engine, link = open_engine(settings, own, observer, texts.mask)
     own_name = own.name if own is not None else ""
     state = replace(
         await _load_state(store, loaded),

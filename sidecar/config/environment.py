@@ -51,10 +51,10 @@ _WALLET_KEYS = {
 _NAMES = {WALLET: "electron-cash", SERVICE: "bitcoincash-service"}
 _LISTEN = "0.0.0.0:9787"
 _STATE_DIR = "/var/lib/sidecar"
-_DOCKER, NO_ENGINE = "docker", "none"
+_DOCKER, _SWARM, NO_ENGINE = "docker", "swarm", "none"
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _LOG_FORMATS = ("json", "text")
-_ENGINES = (_DOCKER, NO_ENGINE)
+_ENGINES = (_DOCKER, _SWARM, NO_ENGINE)
 
 Environ = Mapping[str, str]
 
@@ -79,6 +79,7 @@ class Process(NamedTuple):
     log_format: str | None
     watch_label: str | None
     has_engine: bool
+    swarm: bool | None
 
 
 def read_environment(environ: Environ) -> dict[str, str]:
@@ -135,6 +136,7 @@ def process_settings(
             log_format=form,
             watch_label=environ.get(f"{OWN}WATCH_LABEL"),
             has_engine=engine != NO_ENGINE,
+            swarm=engine == _SWARM if f"{OWN}ENGINE" in environ else None,
         ),
         faults,
     )

@@ -23,10 +23,11 @@ RETENTION_S = 90 * 86_400.0
 class Settings:
     """The result of ``load``. Its repr shows no secret.
 
-    ``stack`` None: the sidecar's own compose project. ``host_name``: the engine's
-    host in messages; None: not set. ``api_token`` None: no control calls.
-    ``log_format`` None: json in a container, text on a terminal. ``targets`` are
-    those of the file or the environment; labels add to them
+    ``stack`` None: the sidecar's own. ``swarm``: is the stack one of Docker Swarm?
+    None: if Sidecar is a task of such a stack. ``host_name``: the engine's host in
+    messages; None: not set. ``api_token`` None: no control calls. ``log_format``
+    None: json in a container, text on a terminal. ``targets`` are those of the file
+    or the environment; labels add to them
     (``sidecar.config.labels.targets.targets_in_force``). ``secrets`` must never be
     logged. ``document`` is the parsed file. ``sources`` maps dotted keys to the
     source of their value; other keys have their default. ``text`` is the file's
@@ -57,6 +58,7 @@ class Settings:
     sources: Mapping[str, str]
     text: str | None = field(default=None, repr=False)
     has_engine: bool = True
+    swarm: bool | None = None
 
     @property
     def retention_s(self) -> float:

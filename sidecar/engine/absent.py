@@ -82,7 +82,7 @@ class AbsentEngine(DockerEngine):
         return Container(
             f"{ID_PREFIX}{target.name}",
             target.container or target.name,
-            self._stack,
+            self._members.stack,
             target.service or target.name,
             1,
             Status.RUNNING,

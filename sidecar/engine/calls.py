@@ -18,6 +18,7 @@ SEGMENTS = {
     "{image}": "(sha256:)?[0-9a-f]+",
     "{exec}": "[0-9a-f]+",
     "{network}": "[A-Za-z0-9][A-Za-z0-9_.-]*",
+    "{service}": "[0-9a-z]{25}",
 }
 """Expressions for the parts of a path that differ from call to call.
 
@@ -128,6 +129,10 @@ CALLS = (
     EngineCall(_F.RECREATE, "GET", "/containers/{id}/changes"),
     EngineCall(_F.RECREATE, "POST", "/containers/{id}/rename", ("name",)),
     EngineCall(_F.RECREATE, "POST", "/networks/{network}/connect"),
+    EngineCall(_F.SERVICES, "GET", "/services", ("filters",)),
+    EngineCall(_F.SERVICES, "GET", "/services/{service}"),
+    EngineCall(_F.SERVICES, "GET", "/tasks", ("filters",)),
+    EngineCall(_F.SERVICE_UPDATE, "POST", "/services/{service}/update", ("version",)),
 )
 
 

@@ -22,6 +22,9 @@ from sidecar.engine import api_types
 from sidecar.engine.errors import one_line
 
 STACK_LABEL = "com.docker.compose.project"
+NAMESPACE_LABEL = "com.docker.stack.namespace"
+"""The stack of a swarm service, of its tasks, and of their containers."""
+TASK_LABEL = "com.docker.swarm.task.id"
 _SERVICE_LABEL = "com.docker.compose.service"
 _NUMBER_LABEL = "com.docker.compose.container-number"
 IDENTITY_LABELS = (STACK_LABEL, _SERVICE_LABEL, _NUMBER_LABEL)

@@ -19,7 +19,7 @@ from sidecar.core.ports.engine import (
 from sidecar.engine import archive, requests
 from sidecar.engine.commands import Commands
 from sidecar.engine.connection import EngineConnection
-from sidecar.engine.containers import ContainerOwner
+from sidecar.engine.containers import STACK_LABEL, ContainerOwner
 from sidecar.engine.listing import Lister
 from sidecar.engine.log_stream import LogStreams
 from sidecar.engine.membership import Membership
@@ -52,7 +52,7 @@ class DockerEngine:
         if not stack:
             raise ValueError("a stack must be named: an empty name is everyone's")
         self._link = link
-        self._stack = stack
+        self._label = f"{STACK_LABEL}={stack}"
         self._members = Membership(stack)
         self._strangers: Mapping[str, str] = {}
         self._listed: Mapping[str, Container] = {}
@@ -261,7 +261,7 @@ class DockerEngine:
         A short gap is replayed, no event comes twice, and in a flood the oldest is
         replaced by a further Connected: list again after each Connected.
         """
-        stream = EventStream(self._link, self._stack, replay_s=self._replay_s)
+        stream = EventStream(self._link, self._label, replay_s=self._replay_s)
         self._streams.add(stream)
         try:
             async with aclosing(stream.items()) as items:

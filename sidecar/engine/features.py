@@ -218,6 +218,28 @@ class Feature(Enum):
             caution="Only for `recreate`, together with the lines above for create.",
         ),
     )
+    SERVICES = (
+        "services",
+        FeatureRule(
+            "[Docker Swarm](swarm.md) alone: finding the services of the stack and "
+            "their tasks. The settings of all services of the swarm can be read by it",
+            "nothing works in a swarm",
+            is_gated=True,
+            caution="Only for Docker Swarm.",
+        ),
+    )
+    SERVICE_UPDATE = (
+        "service_update",
+        FeatureRule(
+            "[Docker Swarm](swarm.md) alone: the forced update, which is the remedy "
+            "there. **Root on every host of the swarm for whoever can send it**: an "
+            "update can change the image and the mounts of a service",
+            "Sidecar can only watch, and notifies a person: set `SIDECAR_MODE=observe`",
+            is_gated=True,
+            caution="Only for Docker Swarm: whoever may send this is root on every "
+            "host of the swarm.",
+        ),
+    )
 
 
 ALL_FEATURES = frozenset(Feature)

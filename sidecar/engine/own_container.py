@@ -12,6 +12,7 @@ from sidecar.core.ports.engine import ContainerGone, EngineError
 from sidecar.engine import requests
 from sidecar.engine.client import Client
 from sidecar.engine.connection import EngineConnection
+from sidecar.engine.containers import NAMESPACE_LABEL, TASK_LABEL
 
 _DEADLINE_S = 10.0
 
@@ -25,12 +26,16 @@ _SHORT_ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
 
 
 class OwnContainer(NamedTuple):
-    """Ourselves as the engine sees us; no stack, no service: outside compose."""
+    """Ourselves as the engine sees us; no stack, no service: outside compose.
+
+    ``swarm_stack``: the stack of Docker Swarm of which we are a task; empty: of none.
+    """
 
     id: str
     stack: str
     name: str = ""
     service: str = ""
+    swarm_stack: str = ""
 
 
 async def find_own_container(
@@ -73,8 +78,10 @@ class OwnView:
 
 def _look(client: Client, own_id: str) -> OwnContainer:
     container = requests.inspect(client, own_id)
+    is_task = TASK_LABEL in container.labels
+    swarm_stack = container.labels.get(NAMESPACE_LABEL, "") if is_task else ""
     return OwnContainer(
-        container.id, container.stack, container.name, container.service
+        container.id, container.stack, container.name, container.service, swarm_stack
     )
 
 

@@ -2,7 +2,8 @@
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from urllib.parse import quote
 
 import msgspec
@@ -18,6 +19,7 @@ from sidecar.engine.membership import Membership
 
 LOG_BYTES = 64 * 1024
 ANSWER_BYTES = 4 * 1024 * 1024
+NO_FILTERS: Mapping[str, list[str]] = MappingProxyType({})
 _CHUNK = 16 * 1024
 _NO_CONTAINER = "0" * 64
 _PS = "-eo pid,ppid,stat,args"
@@ -67,14 +69,22 @@ def changes(client: Client, container_id: str) -> object:
 
 
 def _read_json(client: Client, path: str) -> object:
+    return msgspec.json.decode(read_body(client, path))
+
+
+def read_body(
+    client: Client, path: str, filters: Mapping[str, list[str]] = NO_FILTERS
+) -> bytes:
+    """The engine's whole answer. EngineError: it is an error, or too long."""
     url = client.url_of(path)
+    params = {"filters": msgspec.json.encode(filters).decode()} if filters else None
     identity = {"Accept-Encoding": "identity"}
-    with client.get(url, stream=True, headers=identity) as answer:
+    with client.get(url, params=params, stream=True, headers=identity) as answer:
         body = _whole(chunks(client, answer))
     if not answer.ok:
         text = body.decode(errors="replace")
         raise error_of_answer(answer, text, client.mask)
-    return msgspec.json.decode(body)
+    return body
 
 
 def _whole(pieces: Iterator[bytes]) -> bytes:

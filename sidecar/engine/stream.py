@@ -27,7 +27,6 @@ from sidecar.engine import answers
 from sidecar.engine.answers import WATCHED_ACTIONS
 from sidecar.engine.client import Client
 from sidecar.engine.connection import EngineConnection
-from sidecar.engine.containers import STACK_LABEL
 from sidecar.engine.errors import (
     ConnectionBroke,
     Mask,
@@ -124,18 +123,18 @@ class EventQueue:
 
 
 class EventStream:
-    """Events of one stack, over successive connections."""
+    """Events of the containers with one label, over successive connections."""
 
     def __init__(
         self,
         link: EngineConnection,
-        stack: str,
+        label: str,
         *,
         replay_s: float,
         quiet_s: float = QUIET_S,
     ) -> None:
         self._link = link
-        self._stack = stack
+        self._label = label
         self._quiet_s = quiet_s
         self._cursor = StreamPosition(time.time_ns() - int(replay_s * 1e9))
         self._closing = asyncio.Event()
@@ -180,7 +179,7 @@ class EventStream:
             self._shut()
 
     async def _open(self) -> EventQueue:
-        opening = partial(_open, stack=self._stack, since=self._cursor.since)
+        opening = partial(_open, label=self._label, since=self._cursor.since)
         self._raw = await self._link.connect("events", opening, self._quiet_s)
         queue, mask = EventQueue(), self._link.mask
         self._link.spawn(partial(_read, self._raw, self._cursor, queue, mask))
@@ -222,14 +221,14 @@ def backoff_s(tries: int, chance: float) -> float:
     return min(_BACKOFF_S * 2.0**doublings, _BACKOFF_MAX_S) * (1.0 - chance / 2.0)
 
 
-def _open(client: Client, stack: str, since: str) -> RawEvents:
+def _open(client: Client, label: str, since: str) -> RawEvents:
     """Request events. The thread's deadline also bounds each wait for an event.
 
     The SDK's own call treats an engine's refusal as an open stream.
     """
     answer = client.get(
         client.url_of("/events"),
-        params={"since": since, "filters": convert_filters(_filters(stack))},
+        params={"since": since, "filters": convert_filters(_filters(label))},
         stream=True,
     )
     if not answer.ok:
@@ -238,10 +237,10 @@ def _open(client: Client, stack: str, since: str) -> RawEvents:
     return CancellableStream(_lines(answer), answer)
 
 
-def _filters(stack: str) -> dict[str, list[str]]:
+def _filters(label: str) -> dict[str, list[str]]:
     return {
         "type": ["container"],
-        "label": [f"{STACK_LABEL}={stack}"],
+        "label": [label],
         "event": list(WATCHED_ACTIONS),
     }
 

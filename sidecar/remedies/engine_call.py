@@ -14,6 +14,7 @@ from sidecar.core.ports.engine import (
     EngineRefused,
     EngineTimeout,
     EngineUnreachable,
+    LeftAlone,
 )
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason, text_reason
@@ -177,7 +178,7 @@ async def _on_answer(
 
 
 async def _on_refusal(job: RemedyContext, error: EngineRefused) -> RemedyExecution:
-    """A refusal; not a failure if a redeploy is removing the container."""
+    """A refusal; not a failure if somebody else is acting on the container."""
     try:
         fresh = await job.engine.inspect(job.container.id)
     except ContainerGone:
@@ -186,6 +187,9 @@ async def _on_refusal(job: RemedyContext, error: EngineRefused) -> RemedyExecuti
         fresh = None
     if fresh is not None and fresh.status is Status.REMOVING:
         return RemedyExecution(RemedyCallResult.NOT_SENT, REMOVED, fresh)
+    if isinstance(error, LeftAlone):
+        why = Reason.of(R.LEFT_ALONE, said=str(error))
+        return RemedyExecution(RemedyCallResult.NOT_SENT, why, fresh)
     return RemedyExecution(
         RemedyCallResult.FAILED, Reason.of(R.ENGINE_REFUSED, said=str(error)), fresh
     )

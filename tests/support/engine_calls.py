@@ -14,6 +14,7 @@ EXAMPLES = {
     "{image}": "sha256:" + "0" * 64,
     "{exec}": "e" * 64,
     "{network}": "shop_front",
+    "{service}": "s" * 25,
 }
 _PREFIX = "/v1[.][0-9]+"
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from sidecar.core.model.service_hold import ServiceHold
+
 
 class RunId(NamedTuple):
     """Identity of a run: a restart keeps the id but not ``started_at``."""
@@ -68,6 +70,7 @@ class Container:
     ``image_id``: identity of its image; empty: not known.
     ``check_start_s``: how long failures of its HEALTHCHECK do not count for the engine.
     ``memory_limit_bytes``: 0 if it has none.
+    ``service_hold``: why its swarm service is left alone.
     """
 
     id: str
@@ -97,6 +100,7 @@ class Container:
     check_start_s: float = 0.0
     image_id: str = ""
     memory_limit_bytes: int = 0
+    service_hold: ServiceHold = ServiceHold.NONE
 
     @property
     def run(self) -> RunId:

@@ -141,6 +141,8 @@ def _absent_proposal(instance: Instance, target: Target, at: Moment) -> Proposal
             why = Reason.of(R.WAITS_FOR_REDEPLOY)
             return Proposal(Action.HOLD, trigger, Cause.MISSING, why, Guard.NOT_CURABLE)
         return propose_page(Cause.MISSING, Reason.of(R.NO_CONTAINER))
+    if instance.container.service_hold.is_update:
+        return None
     if instance.state is TargetState.STOPPED and instance.cause is not None:
         return propose_page(instance.cause, instance.reason)
     return None

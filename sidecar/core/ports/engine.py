@@ -37,6 +37,12 @@ class EngineForbidden(EngineRefused):
     """
 
 
+class LeftAlone(EngineRefused):
+    """Nothing was sent, because an operator or the engine itself acts on the container
+    now, or has replaced it.
+    """
+
+
 class ContainerGone(EngineError):
     """There is no such container."""
 

@@ -16,6 +16,8 @@ LOOPBACK = ("127.0.0.1",)
 HOST, NONE = "host", "none"
 BY_NAME = "by-name"
 """Network mode of a container without an engine: names are resolved as usual."""
+OTHER_HOST = "host of another node"
+"""Network mode of a swarm task on the network of another node's host."""
 _CONTAINER_PREFIX = "container:"
 
 
@@ -118,6 +120,9 @@ def _find_own_reach(container: Container, around: Surroundings) -> Reach:
         return Reach((), container.id, reason, is_judged=False)
     if owner.network_mode == NONE:
         reason = Reason.of(R.ON_NO_NETWORK)
+        return Reach((), container.id, reason, is_judged=False)
+    if owner.network_mode == OTHER_HOST:
+        reason = Reason.of(R.ON_OTHER_NODES_HOST)
         return Reach((), container.id, reason, is_judged=False)
     if owner.network_mode == HOST:
         return _find_host_reach(container, around)

@@ -25,6 +25,7 @@ from sidecar.core.status.current_cause import (
 )
 from sidecar.core.status.memory_kill import describe_kill_in_loop, describe_memory_kill
 from sidecar.core.status.own_network import is_blind
+from sidecar.core.status.service_hold import describe_hold
 from sidecar.core.status.start_period import (
     check_start_s,
     is_starting_natively,
@@ -104,9 +105,8 @@ def _status_when_stopped(instance: Instance, container: Container) -> TargetStat
             TargetState.STOPPED, Cause.PAUSED, Reason.of(R.PAUSED_BY_OPERATOR)
         )
     if container.status is Status.CREATED:
-        return TargetStatus(
-            TargetState.STOPPED, Cause.STOPPED, Reason.of(R.NEVER_STARTED)
-        )
+        why = describe_hold(container.service_hold) or Reason.of(R.NEVER_STARTED)
+        return TargetStatus(TargetState.STOPPED, Cause.STOPPED, why)
     if instance.stop is StopOrigin.ASSUMED:
         how = Reason.of(R.FOUND_STOPPED, exit_code=container.exit_code)
         return TargetStatus(TargetState.STOPPED, Cause.STOPPED, how)

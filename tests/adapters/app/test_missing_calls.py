@@ -20,15 +20,19 @@ from sidecar.backup.restore_test import RestoreTest
 from sidecar.clock import SystemClock
 from sidecar.core.backup.edges import BackupEdgeError, WalletCopy
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import Event, RemedyExecuted
 from sidecar.core.model.guard import Guard
+from sidecar.core.ports.engine import EngineForbidden
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.setup.hazards.diagnosis import diagnose
 from sidecar.core.setup.stack_facts import StackFacts
 from sidecar.engine.calls import CALLS
+from sidecar.engine.docker import DockerEngine
 from sidecar.engine.features import Feature
 from sidecar.engine.survey import survey_stack
+from sidecar.engine.swarm import SwarmEngine
 from sidecar.engine.throwaway import ThrowawayContainers
 from sidecar.remedies.executor import Executor
 from tests.support.backup_records import OWNER
@@ -43,6 +47,7 @@ from tests.support.engine_server import EngineServer, raw_container
 from tests.support.remedy_bench import TARGET, WALLET, Wallets
 from tests.support.restore_process import make_record, make_target
 from tests.support.sidecar_host import QUICK, TOKEN, SidecarHost, own_host
+from tests.support.swarm_objects import STACK, raw_service, raw_task, serve_swarm
 
 IMAGE = "sha256:" + "f" * 64
 SIGNED_IN = {"Authorization": f"Bearer {TOKEN}"}
@@ -176,6 +181,17 @@ Told = Callable[[EngineServer], Awaitable[str]]
 
 async def carry_out(server: EngineServer, action: Action, **changes: Any) -> str:  # noqa: ANN401 - any field
     """The reason with which a remedy of the wallet daemon ends."""
+    async with open_engine(link_to(server, [])) as engine:
+        container = await engine.inspect(OWN)
+        return await carry_out_by(engine, container, action, **changes)
+
+
+async def carry_out_by(
+    engine: DockerEngine,
+    container: Container,
+    action: Action,
+    **changes: Any,  # noqa: ANN401 - any field
+) -> str:
     executed: asyncio.Queue[RemedyExecuted] = asyncio.Queue()
 
     def post(event: Event) -> None:
@@ -183,25 +199,23 @@ async def carry_out(server: EngineServer, action: Action, **changes: Any) -> str
             executed.put_nowait(event)
 
     clock = SystemClock()
-    async with open_engine(link_to(server, [])) as engine:
-        container = await engine.inspect(OWN)
-        decision = Decision(
-            clock.now(),
-            WALLET,
-            "electron-cash",
-            action,
-            Guard.NONE,
-            text_reason("500: restarting"),
-            cause=Cause.HTTP_5XX,
-            run=container.run,
-            stop_timeout_s=5.0,
-            incident="01J",
-        )
-        executor = Executor(engine, Wallets(), post, clock, mask=str)
-        executor.carry_out(replace(decision, **changes), TARGET, container)
-        async with asyncio.timeout(20.0):
-            event = await executed.get()
-        return f"{event.result}: {event.reason}"
+    decision = Decision(
+        clock.now(),
+        WALLET,
+        "electron-cash",
+        action,
+        Guard.NONE,
+        text_reason("500: restarting"),
+        cause=Cause.HTTP_5XX,
+        run=container.run,
+        stop_timeout_s=5.0,
+        incident="01J",
+    )
+    executor = Executor(engine, Wallets(), post, clock, mask=str)
+    executor.carry_out(replace(decision, **changes), TARGET, container)
+    async with asyncio.timeout(20.0):
+        event = await executed.get()
+    return f"{event.result}: {event.reason}"
 
 
 async def stop(server: EngineServer) -> str:
@@ -247,7 +261,26 @@ async def restore_test(server: EngineServer) -> str:
     return f"{result.is_loaded}: {result.reason}"
 
 
+async def list_services(server: EngineServer) -> str:
+    link = link_to(server, [])
+    with pytest.raises(EngineForbidden) as refused:
+        await SwarmEngine(link, STACK).containers()
+    await link.close()
+    return str(refused.value)
+
+
+async def restart_task(server: EngineServer) -> str:
+    link = link_to(server, [])
+    engine = SwarmEngine(link, STACK)
+    (container,) = await engine.containers()
+    result = await carry_out_by(engine, container, Action.RESTART)
+    await engine.close()
+    return result
+
+
 TOLD: dict[Feature, Told] = {
+    Feature.SERVICES: list_services,
+    Feature.SERVICE_UPDATE: restart_task,
     Feature.STOP: stop,
     Feature.CONTINUE: restart_stopped_daemon,
     Feature.DOCTOR: survey,
@@ -272,6 +305,7 @@ async def test_what_a_filter_forbids_is_told_with_its_reason(
     with run_engine_server() as server:
         server.add(raw_container(OWN) | {"Image": IMAGE})
         server.images[IMAGE] = {"Id": IMAGE, "Config": {"Labels": {}}}
+        serve_swarm(server, raw_service(), raw_task("a"))
         refuse(server, feature)
         told = await TOLD[feature](server)
     assert WORDS.get(feature, "not on the list") in told

@@ -18,10 +18,12 @@ from sidecar.engine.features import ALL_FEATURES, Feature
 from sidecar.engine.images import image_built_wall
 from sidecar.engine.requests import changes
 from sidecar.engine.survey import survey_stack
+from sidecar.engine.swarm import SwarmEngine
 from sidecar.engine.throwaway import ThrowawayContainers
 from tests.support.engine_calls import VERSION, example_target
 from tests.support.engine_connection import OWN, Requests, link_to, open_engine
 from tests.support.engine_server import EngineServer, raw_container
+from tests.support.swarm_objects import STACK, raw_service, raw_task, serve_swarm
 
 KEY = "0123456789abcdef"
 IMAGE = "sha256:" + "f" * 64
@@ -222,9 +224,11 @@ async def test_every_call_of_the_list_is_sent_by_some_part(
     server.images[IMAGE] = {"Config": {"Labels": {}}, "Created": "2026-01-02T03:04:05Z"}
     server.containers[OWN]["Image"] = IMAGE
     server.say["/containers/create"] = (201, b'{"Id": "%s"}' % OWN.encode())
+    serve_swarm(server, raw_service(), raw_task("a"))
     link = link_to(server, requests)
     async with open_engine(link) as engine:
         await use_all_parts(engine, link)
+        await use_swarm(SwarmEngine(link, STACK))
         await use_restore_tests(ThrowawayContainers(link, "demo"))
         await image_built_wall(link, OWN)
         await survey_stack(link, "demo")
@@ -264,6 +268,12 @@ async def use_all_parts(engine: DockerEngine, link: EngineConnection) -> None:
     items = engine.events()
     await anext(items)
     await items.aclose()
+
+
+async def use_swarm(engine: SwarmEngine) -> None:
+    (container,) = await engine.containers()
+    with contextlib.suppress(EngineError):
+        await engine.restart(container.id, 1.0)
 
 
 async def use_restore_tests(throwaways: ThrowawayContainers) -> None:

@@ -172,6 +172,25 @@ async def test_own_container_is_found_by_its_mounts(tmp_path: Path) -> None:
     )
 
 
+async def test_own_container_that_is_a_task_names_its_swarm_stack(
+    tmp_path: Path,
+) -> None:
+    raw = raw_container(OWN)
+    labels = {"com.docker.stack.namespace": "shop", "com.docker.swarm.task.id": "t"}
+    raw["Config"]["Labels"] = labels
+    with run_engine_server() as server:
+        server.add(raw)
+        link = link_to(server, [])
+        task = await find_own_container(link, {}, mounts(tmp_path, OWN))
+        del labels["com.docker.swarm.task.id"]
+        container = await find_own_container(link, {}, mounts(tmp_path, OWN))
+        await link.close()
+    assert task is not None
+    assert container is not None
+    assert (task.stack, task.swarm_stack) == ("", "shop")
+    assert container.swarm_stack == ""
+
+
 async def test_container_of_another_engine_is_not_the_own_one(tmp_path: Path) -> None:
     requests: Requests = []
     with run_engine_server() as server:

@@ -23,6 +23,7 @@ from sidecar.core.ports.engine import (
     EngineRefused,
     EngineTimeout,
     EngineUnreachable,
+    LeftAlone,
 )
 from sidecar.core.ports.loop import RpcFailed
 from sidecar.core.reason.reason import text_reason
@@ -70,6 +71,15 @@ async def test_refusal_of_the_engine_is_a_failure() -> None:
     assert event.result is RemedyCallResult.FAILED
     assert str(event.reason) == "the engine refused: no *** here"
     assert bench.engine.acts == []
+
+
+@virtual
+async def test_container_that_somebody_else_acts_on_is_no_try() -> None:
+    bench = Bench()
+    bench.engine.trouble("restart", LeftAlone("its service is scaled to 0"))
+    event = await bench.run_action(Action.RESTART)
+    assert event.result is RemedyCallResult.NOT_SENT
+    assert str(event.reason) == "it is left alone: its service is scaled to 0"
 
 
 @virtual

@@ -8,6 +8,7 @@ from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import engine_permission
 from sidecar.core.status import container_run, stop_origin
 from sidecar.core.status import own_network as own_network_rules
+from sidecar.core.status.service_hold import describe_hold
 
 STALE_VIEW_S = 90.0
 """Three missed listings."""
@@ -70,12 +71,12 @@ def check_stopping(case: GuardInput) -> Reason | None:
 
 
 def check_engine_policy(case: GuardInput) -> Reason | None:
-    """Wait while the engine's own restart policy acts on the container."""
+    """Wait while the engine's own policy, or an update of its swarm service, acts."""
     container = case.instance.container
     if container is None:
         return None
-    if container.status is Status.RESTARTING:
-        return Reason.of(R.ENGINE_RESTARTS_IT)
+    if container.service_hold or container.status is Status.RESTARTING:
+        return describe_hold(container.service_hold) or Reason.of(R.ENGINE_RESTARTS_IT)
     exited_mono = case.instance.exited_mono
     if not container.engine_restarts_it or exited_mono is None or case.forced:
         return None
