@@ -89,6 +89,7 @@ class AgentServer:
         self._is_ending = True
         if not self._drained:
             return
+        self._released.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._released.wait()

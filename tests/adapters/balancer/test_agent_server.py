@@ -130,6 +130,7 @@ async def test_crowd_of_silent_connections_keeps_no_question_out() -> None:
 
 async def test_end_takes_a_drain_back_and_returns_once_haproxy_has_heard() -> None:
     async with running_agent() as agent:
+        assert await agent.ask(b"payment/1\n") == b"up ready\n"
         agent.state = replica_state(S.DRAINING, S.HEALTHY)
         assert await agent.ask(b"payment/1\n") == b"up drain\n"
         ending = asyncio.create_task(agent.server.release())
