@@ -94,8 +94,10 @@ async def test_change_of_state_is_on_screen_within_a_second(
     seen_ms = await tab.wait_for("window.seenAt")
     assert seen_ms / 1000 - decided < ON_SCREEN_S
     assert "It accepts no connections." in await tab.text("#t-electron-cash")
-    assert "Starting or being repaired: electron-cash." in await tab.text("#summary")
-    assert await tab.evaluate("document.title.startsWith('Starting or being')")
+    assert "Starting, draining or being repaired: electron-cash." in await tab.text(
+        "#summary"
+    )
+    assert await tab.evaluate("document.title.startsWith('Starting, draining')")
     assert await tab.evaluate("document.getElementById('icon').href.includes('busy')")
 
 
@@ -147,7 +149,7 @@ async def test_lost_stream_is_told_with_its_age_and_comes_back(
     host.fakes.world.fails(WALLET, Cause.REFUSED)
     await host.restart_server()
     await tab.wait_for(LIVE)
-    await tab.wait_for("document.title.startsWith('Starting or being')")
+    await tab.wait_for("document.title.startsWith('Starting, draining')")
     tab.complaints.clear()  # the lost connection, which the browser reports
 
 
@@ -247,7 +249,7 @@ async def test_page_that_gets_no_stream_asks_for_the_state_again_and_again(
         await tab.open(host.url)
         await tab.wait_for("document.querySelector('.fresh.wait') !== null")
         host.fakes.world.fails(WALLET, Cause.REFUSED)
-        await tab.wait_for("document.title.startsWith('Starting or being')")
+        await tab.wait_for("document.title.startsWith('Starting, draining')")
         assert (await tab.text("#fresh")).startswith("As of ")
         assert host.listener_count == 0
 
