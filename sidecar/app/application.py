@@ -20,6 +20,7 @@ from sidecar.app.notifications import DRAIN_S, NotificationService
 from sidecar.app.own_health import OwnHealth, Parts
 from sidecar.app.page import build_page, page_texts_reader
 from sidecar.app.probing import ProbingParts
+from sidecar.app.service_manager import tell_service_manager
 from sidecar.app.settings_reload import SettingsReload
 from sidecar.app.target_source import TargetSource
 from sidecar.balancer.agent_server import AgentServer
@@ -57,16 +58,14 @@ class Application:
     ) -> None:
         self._context = context
         self._mask, self._state_dir = texts.mask, texts.state_dir
-        self._clock = SystemClock()
-        self._store = restored.store
-        self._metrics = metrics.metrics
+        self._clock, self._recent_probes = SystemClock(), RecentProbes()
+        self._store, self._metrics = restored.store, metrics.metrics
         self._feed = EventFeed(first_number=int(self._clock.now().wall * 1000))
         self._page_feed = PageFeed(
             lambda *viewed: self._page.loader.snapshot(*viewed),  # noqa: PLW0108 - built later
             lambda: self._watchdog.state,
             self._clock,
         )
-        self._recent_probes = RecentProbes()
         loop = LoopAccess(lambda: self._watchdog)
         self._backups = Backups(context, texts, self._clock, loop)
         self._metrics.read_proven_walls = self._backups.last_proven
@@ -249,6 +248,7 @@ class Application:
                     tasks.create_task(self._reload.run(changed, self._apply)),
                     tasks.create_task(run_cluster(self._cluster)),
                     tasks.create_task(self._agent.run()),
+                    tasks.create_task(tell_service_manager(self._watchdog, stop)),
                 ]
                 await stop.wait()
                 logger.info("asked to stop: finishing what is under way")

@@ -49,7 +49,7 @@ from sidecar.notify.message_catalog import read_catalog
 from sidecar.schedule.windows import find_periods
 from sidecar.storage.store import SqliteStore, open_store
 from sidecar.telemetry.event_log import log_restored
-from sidecar.telemetry.log import LogFormat, configure
+from sidecar.telemetry.log import LogFormat, configure, is_journal
 from sidecar.telemetry.secret_mask import Mask
 
 DONE = 0
@@ -109,7 +109,8 @@ def _log_loaded(loaded: LoadedSettings) -> None:
 def _log_format(settings: Settings) -> LogFormat:
     if settings.log_format is not None:
         return LogFormat(settings.log_format)
-    return LogFormat.TEXT if sys.stderr.isatty() else LogFormat.JSON
+    is_read_by_people = sys.stderr.isatty() or is_journal(sys.stderr)
+    return LogFormat.TEXT if is_read_by_people else LogFormat.JSON
 
 
 def _message_context(settings: Settings, mask: Mask) -> MessageContext:

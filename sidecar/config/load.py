@@ -59,7 +59,10 @@ def load(
         key: f"file {file}" for key in map(dotted_path, leaves(tree)) if file
     }
     faults = [*faults, *more, *environment.find_misspelt_variables(environ)]
-    reader = SecretReader(reads_files=reads_secrets)
+    reader = SecretReader(
+        reads_files=reads_secrets,
+        credentials_dir=environ.get("CREDENTIALS_DIRECTORY", ""),
+    )
     process, own_faults = environment.process_settings(environ, reader)
     document, shape_faults, removed_paths = _document(merge_trees(overrides.tree, tree))
     targets = _targets(document, reader)

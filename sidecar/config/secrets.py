@@ -17,6 +17,8 @@ from sidecar.core.model.probe_settings import HttpProbe, ProbeSettings
 from sidecar.core.model.target import Target
 
 MASK = "***"
+CREDENTIALS = "${CREDENTIALS_DIRECTORY}/"
+"""Begin of the name of a secret's file that systemd hands over."""
 _MAX_BYTES = 65_536
 _UNREAD, _UNREAD_URL = "not read", "https://not-read.invalid/"
 _SECRET_NAME = re.compile(
@@ -73,10 +75,12 @@ class SecretReader:
     """Reads secrets; collects their values, and faults of those it could not read.
 
     Without ``reads_files``, a value of the same kind stands for each secret of a file.
+    ``credentials_dir`` is the folder of systemd's credentials, empty without one.
     ``short``: the paths of secrets that are short enough to occur in ordinary words.
     """
 
     reads_files: bool = True
+    credentials_dir: str = ""
 
     values: list[str] = field(default_factory=list, repr=False)
     faults: list[ConfigProblem] = field(default_factory=list)
@@ -118,8 +122,14 @@ class SecretReader:
 
     def _read(self, file: str, path: str) -> str | None:
         """The text of the file without the line ends at its end; None: a fault."""
+        if file.startswith(CREDENTIALS) and not self.credentials_dir:
+            hint = "name it in the unit, and let systemd start Sidecar"
+            allowed = "a credential of systemd (LoadCredential=)"
+            self.faults.append(ConfigProblem(path, repr(file), allowed, hint))
+            return None
+        place = file.replace(CREDENTIALS, f"{self.credentials_dir}/", 1)
         try:
-            text = read_regular_file(FilePath(file), _MAX_BYTES).decode()
+            text = read_regular_file(FilePath(place), _MAX_BYTES).decode()
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "not a text file"
             actual = f"{file!r} ({why})"

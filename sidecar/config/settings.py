@@ -26,8 +26,8 @@ class Settings:
     ``stack`` None: the sidecar's own. ``swarm``: is the stack one of Docker Swarm?
     None: if Sidecar is a task of such a stack. ``host_name``: the engine's host in
     messages; None: not set. ``api_token`` None: no control calls. ``log_format``
-    None: json in a container, text on a terminal. ``targets`` are those of the file
-    or the environment; labels add to them
+    None: text on a terminal and in the journal, json elsewhere. ``targets`` are
+    those of the file or the environment; labels add to them
     (``sidecar.config.labels.targets.targets_in_force``). ``secrets`` must never be
     logged. ``document`` is the parsed file. ``sources`` maps dotted keys to the
     source of their value; other keys have their default. ``text`` is the file's

@@ -29,6 +29,8 @@ LONGEST_TEXT = 16_384
 MOST_FRAMES = 50
 
 _QUIET = ("aiohttp", "asyncio", "docker", "urllib3")
+_PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
+"""As in syslog(3); journald reads them at the begin of each line."""
 _COLOURS = {"WARNING": "33", "ERROR": "31", "CRITICAL": "1;31", "DEBUG": "2"}
 
 
@@ -45,10 +47,12 @@ def configure(
     """Send everything, the standard library's log included, to ``stream``.
 
     ``level`` is one of debug, info, warning, error. What is bound to a message
-    (``logger.bind(target=...)``) becomes a key of its JSON object.
+    (``logger.bind(target=...)``) becomes a key of its JSON object. The journal of
+    systemd gets each line's priority, and keeps time and level itself.
     """
     colour = stream.isatty() and not os.environ.get("NO_COLOR")
-    sink = _Sink(log_format, mask, stream, colour=colour)
+    journal = is_journal(stream)
+    sink = _Sink(log_format, mask, stream, colour=colour, journal=journal)
     # diagnose would print the values of variables, passwords among them.
     logger.configure(
         handlers=[
@@ -71,6 +75,15 @@ def configure(
     sys.unraisablehook = _log_unraisable
 
 
+def is_journal(stream: TextIO) -> bool:
+    """Whether the stream leads to the journal of systemd."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
 class _Sink:
     """Writes a record as one line, masked and printable.
 
@@ -78,27 +91,38 @@ class _Sink:
     """
 
     def __init__(
-        self, log_format: LogFormat, mask: Mask, stream: TextIO, *, colour: bool
+        self,
+        log_format: LogFormat,
+        mask: Mask,
+        stream: TextIO,
+        *,
+        colour: bool,
+        journal: bool,
     ) -> None:
-        self._line = _json_line if log_format is LogFormat.JSON else _text_line
+        text_line = _journal_text_line if journal else _text_line
+        self._line = _json_line if log_format is LogFormat.JSON else text_line
+        self._journal = journal
         self._mask = mask
         self._stream = stream
         self._colour = colour
 
     def __call__(self, message: "Message") -> None:
         try:
-            line = self._render(message.record)
+            fields = self._fields(message.record)
+            line = self._render(fields)
         except Exception as error:  # noqa: BLE001 - see above
-            line = self._line(_unwritable_record(type(error).__name__))
+            fields = _unwritable_record(type(error).__name__)
+            line = self._render(fields)
         # A closed or full stream: nothing can be reported.
         with contextlib.suppress(OSError, ValueError):
             self._stream.write(_escape_for_stream(line, self._stream) + "\n")
             self._stream.flush()
 
-    def _render(self, record: "Record") -> str:
-        fields = self._fields(record)
-        line = self._line(fields)
-        return _with_colours(line, str(fields["level"])) if self._colour else line
+    def _render(self, fields: Mapping[str, object]) -> str:
+        line, level = self._line(fields), str(fields["level"])
+        if self._journal:
+            return _with_priority(line, level)
+        return _with_colours(line, level) if self._colour else line
 
     def _fields(self, record: "Record") -> dict[str, object]:
         fields: dict[str, object] = {
@@ -146,15 +170,24 @@ def _json_line(fields: Mapping[str, object]) -> str:
 
 
 def _text_line(fields: Mapping[str, object]) -> str:
+    head = f"{fields['time']} {str(fields['level']).upper():<7} "
+    return head + _journal_text_line(fields)
+
+
+def _journal_text_line(fields: Mapping[str, object]) -> str:
     main_keys = ("time", "level", "target", "message", "exception")
     target = f"{fields['target']}: " if "target" in fields else ""
     rest = " ".join(f"{k}={v}" for k, v in fields.items() if k not in main_keys)
-    head = f"{fields['time']} {str(fields['level']).upper():<7} {target}"
-    line = head + str(fields["message"]).replace("\n", "\n  ")
+    line = target + str(fields["message"]).replace("\n", "\n  ")
     line += f"  [{rest}]" if rest else ""
     if "exception" in fields:
         line += "\n  " + str(fields["exception"]).replace("\n", "\n  ")
     return line
+
+
+def _with_priority(line: str, level: str) -> str:
+    prefix = f"<{_PRIORITIES.get(level, 6)}>"
+    return prefix + line.replace("\n", f"\n{prefix}")
 
 
 def _with_colours(line: str, level: str) -> str:
