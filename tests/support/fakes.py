@@ -122,6 +122,8 @@ class FakeEngine:
         self.planned: dict[str, Container] = {}
         self.obstacles: tuple[Reason, ...] = ()
         """Why no equal container can be made."""
+        self.wallets_to_keep: tuple[str, ...] | None = None
+        """The wallets of the last plan."""
         self.on_signal: Callable[[str], None] = lambda _: None
         """Effect of a signal."""
         self._troubles: defaultdict[str, list[Fault]] = defaultdict(list)
@@ -164,6 +166,7 @@ class FakeEngine:
         await self._receive_call("plan", container_id)
         container = self._get(container_id)
         self.planned[container.name] = container
+        self.wallets_to_keep = wallets
         return Replacement(container.name, obstacles=self.obstacles)
 
     async def create_replacement(self, plan: Replacement) -> Container:

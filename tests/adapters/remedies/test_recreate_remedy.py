@@ -16,8 +16,9 @@ from sidecar.core.ports.engine import (
     EngineTimeout,
     EngineUnreachable,
 )
+from sidecar.core.ports.loop import RpcFailed
 from sidecar.core.reason.code import ReasonCode as R
-from sidecar.core.reason.reason import Reason
+from sidecar.core.reason.reason import Reason, text_reason
 from sidecar.core.status.set_aside import set_aside_name
 from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import EPOCH, FakeEngine
@@ -88,6 +89,95 @@ def test_wallet_daemon_is_asked_to_stop_before_any_signal() -> None:
     assert event.result is RemedyCallResult.DONE
     assert bench.wallets.calls == ["stop"]
     assert runs(bench.engine) == [NEW]
+    assert bench.engine.wallets_to_keep == ("/data/w",)
+
+
+REFUSED_STOP = RpcFailed(text_reason("refused"), was_answered=True)
+
+
+@pytest.mark.parametrize(("error", "stop_s"), [(None, 5.0), (REFUSED_STOP, 30.0)])
+def test_daemon_that_obeyed_gets_the_short_time_to_stop(
+    error: RpcFailed | None, stop_s: float
+) -> None:
+    """Its container may go on running: its main process is a wrapper."""
+    bench = make_bench(wallet=True)
+    bench.wallets.error = error
+    recreate(bench, polite_stop_s=90.0, stop_timeout_s=30.0)
+    assert bench.engine.stop_timeouts == [stop_s]
+
+
+def test_container_that_is_no_wallet_daemon_has_no_wallets_to_keep() -> None:
+    bench = make_bench()
+    recreate(bench)
+    assert bench.engine.wallets_to_keep is None
+
+
+def leave_during(bench: Bench, moment_s: float, **changes: object) -> RemedyExecuted:
+    """Begin a recreate, and let Sidecar end after this time."""
+
+    async def leave() -> RemedyExecuted:
+        bench.begin(Action.RECREATE, **changes)
+        await asyncio.sleep(moment_s)
+        await bench.executor.drain(10.0)
+        event = bench.events[-1]
+        assert isinstance(event, RemedyExecuted)
+        return event
+
+    return run_virtual(leave())
+
+
+def test_sidecar_that_ends_before_the_stop_undoes_all_and_stops_nothing() -> None:
+    bench = make_bench()
+    bench.engine.answer_late_s = 1.0
+    event = leave_during(bench, 1.5)
+    assert event.result is RemedyCallResult.NOT_SENT
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+    assert "stop" not in [call for call, _ in bench.engine.acts]
+
+
+def test_sidecar_that_ends_while_the_daemon_is_asked_gives_it_its_name_back() -> None:
+    """The daemon ends later: a start now would have no effect."""
+    bench = make_bench(wallet=True)
+    bench.wallets.delay_s = 60.0
+    event = leave_during(bench, 3.0, polite_stop_s=90.0)
+    assert event.result is RemedyCallResult.UNKNOWN
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+    assert "start" not in [call for call, _ in bench.engine.calls]
+
+
+class StopsLate(FakeEngine):
+    """A container that ends a minute after it was told to stop."""
+
+    @override
+    async def _stop(self, container_id: str) -> None:
+        await asyncio.sleep(60.0)
+        await super()._stop(container_id)
+
+
+def test_sidecar_that_ends_during_a_long_stop_lets_the_engine_start_it_again() -> None:
+    bench = Bench(StopsLate)
+    bench.target = replace(TARGET, probes=())
+    event = leave_during(bench, 3.0)
+    assert event.result is RemedyCallResult.FAILED
+    assert ("restart", OLD) in bench.engine.acts
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+
+
+class RemovedByHand(FakeEngine):
+    """Somebody removes the old container while it is told to stop."""
+
+    @override
+    async def _stop(self, container_id: str) -> None:
+        del self.held[container_id]
+        self._get(container_id)
+
+
+def test_old_container_that_somebody_removed_is_replaced_all_the_same() -> None:
+    bench = Bench(RemovedByHand)
+    bench.target = replace(TARGET, probes=())
+    event = recreate(bench)
+    assert event.result is RemedyCallResult.DONE
+    assert containers_by_name(bench.engine) == {NAME: (NEW, Status.RUNNING)}
 
 
 def test_obstacle_is_a_refusal_and_touches_nothing() -> None:
@@ -161,6 +251,65 @@ def test_new_container_of_unknown_status_never_runs_beside_the_old_one() -> None
     assert isinstance(bench.engine, SlowAboutNew)
     assert bench.engine.most_running == 1
     assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+
+
+class KeepsNewRunning(SlowAboutNew):
+    """It refuses to stop the new container as well."""
+
+    @override
+    async def _stop(self, container_id: str) -> None:
+        if container_id == NEW:
+            raise EngineRefused("500: cannot stop it")
+        await super()._stop(container_id)
+
+
+def test_old_container_stays_stopped_while_the_new_one_cannot_be_stopped() -> None:
+    bench = Bench(KeepsNewRunning)
+    bench.target = replace(TARGET, probes=())
+    event = recreate(bench)
+    assert (event.result, event.reason.code) == (RemedyCallResult.FAILED, R.NOT_UNDONE)
+    assert runs(bench.engine) == [NEW]
+    assert isinstance(bench.engine, KeepsNewRunning)
+    assert bench.engine.most_running == 1
+
+
+async def lose_engine(bench: Bench, begin_s: float, end_s: float) -> None:
+    """The engine is not reached between these times."""
+    await asyncio.sleep(begin_s)
+    bench.engine.unreachable = "refused"
+    await asyncio.sleep(end_s - begin_s)
+    bench.engine.unreachable = ""
+
+
+def test_engine_that_is_away_for_a_while_is_asked_again() -> None:
+    bench = make_bench()
+    bench.engine.answer_late_s = 1.0
+
+    async def run() -> RemedyExecuted:
+        away = asyncio.create_task(lose_engine(bench, 2.5, 15.0))
+        event = await bench.run_action(Action.RECREATE)
+        await away
+        return event
+
+    event = run_virtual(run())
+    assert (event.result, event.reason.code) == (RemedyCallResult.DONE, R.RECREATED)
+    assert containers_by_name(bench.engine) == {NAME: (NEW, Status.RUNNING)}
+
+
+def test_sidecar_that_ends_does_not_wait_for_an_engine_that_is_away() -> None:
+    bench = make_bench()
+    bench.engine.answer_late_s = 1.0
+
+    async def leave() -> float:
+        away = asyncio.create_task(lose_engine(bench, 1.5, 60.0))
+        bench.begin(Action.RECREATE)
+        await asyncio.sleep(5.0)
+        began_s = asyncio.get_running_loop().time()
+        await bench.executor.drain(30.0)
+        away.cancel()
+        return asyncio.get_running_loop().time() - began_s
+
+    assert run_virtual(leave()) < 10.0
 
 
 def test_settlement_waits_while_the_new_container_is_unknown() -> None:

@@ -67,6 +67,7 @@ class Bench:
         self.images: dict[str, float] = {}
         self.outputs: dict[str, OwnOutput] = {}
         self.removed: Mapping[str, int] | StoreUnavailable = {}
+        self.hangs = False
         self.backups = FakeBackups()
         self.results: asyncio.Queue[TaskCompleted] = asyncio.Queue()
         tools = TaskTools(
@@ -86,6 +87,8 @@ class Bench:
         self.runner = TaskRunner(tools, self.post)
 
     async def remove_old(self) -> Mapping[str, int]:
+        if self.hangs:
+            await asyncio.Event().wait()
         if isinstance(self.removed, StoreUnavailable):
             raise self.removed
         return self.removed
@@ -259,6 +262,17 @@ async def test_slow_task_fails_at_its_deadline() -> None:
     )
 
 
+async def test_task_that_keeps_no_deadline_of_its_own_is_ended() -> None:
+    bench = Bench()
+    bench.hangs = True
+    # The runner adds its grace of 5 s.
+    result = await bench.run(replace(CLEAN_UP, timeout_s=-4.9))
+    assert (result.outcome, result.summary.code) == (
+        TaskOutcome.FAILED,
+        R.TASK_TOO_SLOW,
+    )
+
+
 async def test_fault_of_our_own_is_a_result_and_ends_nothing() -> None:
     bench = Bench()
     result = await bench.run(replace(COMMAND, does=None))
@@ -275,6 +289,15 @@ async def test_long_output_is_cut() -> None:
     result = await bench.run(COMMAND)
     assert len(result.details) <= MOST_DETAILS
     assert all(len(line) <= DETAIL_CHARACTERS for line in details(result))
+
+
+async def test_many_details_are_cut() -> None:
+    bench = Bench()
+    finding = Finding(FindingCode.WRONG_OWNER, REMARK)
+    findings = (finding,) * (MOST_DETAILS + 5)
+    bench.backups.results = (BackupResult(PATH, 0.0, make_record(), findings=findings),)
+    result = await bench.run(BACKUP)
+    assert len(result.details) == MOST_DETAILS
 
 
 async def test_only_a_few_tasks_run_at_once_and_close_ends_them() -> None:

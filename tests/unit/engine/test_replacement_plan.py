@@ -274,6 +274,13 @@ def test_container_whose_volumes_or_processes_another_uses_is_kept(
     assert codes(raw, members=[raw, sample(member)]) == [R.USED_BY_OTHER]
 
 
+@pytest.mark.parametrize("mode", ["PidMode", "IpcMode"])
+def test_container_whose_processes_or_memory_another_shares_is_kept(mode: str) -> None:
+    raw, other = sample("app"), sample("plain")
+    other["HostConfig"][mode] = f"container:{raw['Id']}"
+    assert codes(raw, members=[other]) == [R.USED_BY_OTHER]
+
+
 def test_container_to_which_another_has_a_link_is_kept() -> None:
     raw, other = sample("app"), sample("plain")
     other["HostConfig"]["Links"] = ["/shop-app-1:/shop-plain-1/app"]

@@ -16,14 +16,16 @@ from sidecar.core.model.event import (
     RemedyExecuted,
 )
 from sidecar.core.model.guard import Guard
+from sidecar.core.model.instance import RemedyPhase
 from sidecar.core.model.lane import LaneName, RemedyStats
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
+from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.state import EfficacyKey
 from sidecar.core.model.target import InstanceId, RestartSettings, Target
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from sidecar.core.policy.explanation import explain
 from sidecar.core.reason.reason import text_reason
-from sidecar.core.recovery import recreation
+from sidecar.core.recovery import recreate_execution, recreation
 from sidecar.core.status.set_aside import set_aside_name
 from tests.support.process_takeover import start_successor
 from tests.support.rule_world import RuleWorld
@@ -124,6 +126,34 @@ def test_recreate_needs_its_setting() -> None:
     assert Action.RECREATE not in remedies(world)
 
 
+@pytest.mark.parametrize(
+    ("cause", "action"),
+    [(Cause.HTTP_5XX, Action.RECREATE), (Cause.AUTH, Action.RESTART)],
+)
+def test_recreate_is_for_causes_that_a_restart_can_repair(
+    cause: Cause, action: Action
+) -> None:
+    """``sidecar explain`` asks for others as well."""
+    world = healthy_world()
+    fail_for(world, 60.0)
+    assert choose(world, cause, spent=(1.0,)) is action
+
+
+def test_recreate_comes_only_after_a_quick_try() -> None:
+    world = healthy_world()
+    fail_for(world, 60.0)
+    assert choose(world, Cause.HTTP_5XX, spent=()) is Action.RESTART
+
+
+def choose(world: RuleWorld, cause: Cause, spent: tuple[float, ...]) -> Action:
+    """The action in place of a restart in the slow lane, after these quick tries."""
+    lane = replace(world.instance(SHOP).lane, name=LaneName.SLOW, spent=spent)
+    instance = replace(world.instance(SHOP), lane=lane, recreated_in="")
+    return recreation.choose_action(
+        world.state, instance, TARGET, cause, Action.RESTART
+    )
+
+
 def test_recreate_is_not_repeated_in_its_incident_after_recover() -> None:
     world = healthy_world()
     fail_for(world, 300.0)
@@ -157,7 +187,7 @@ def test_recreate_that_never_helped_gives_way_to_restarts() -> None:
     world = healthy_world()
     remember(world, RemedyKind.RECREATE, Cause.HTTP_5XX)
     fail_for(world, 300.0)
-    assert set(remedies(world)) == {Action.RESTART}
+    assert remedies(world) == [Action.RESTART] * 4
 
 
 def test_recreate_counts_as_an_outage_of_its_own_in_the_ledger() -> None:
@@ -242,6 +272,38 @@ def test_rolled_back_recreate_is_a_failed_try() -> None:
     send_result(world, RemedyCallResult.FAILED, again)
     assert world.instance(SHOP).lane.slow_tries == 1
     assert world.instance(SHOP).remedy is None
+
+
+@pytest.mark.parametrize(
+    ("result", "uncertain_before", "uncertain_after"),
+    [
+        (RemedyCallResult.DONE, True, False),
+        (RemedyCallResult.UNKNOWN, True, True),
+        (RemedyCallResult.UNKNOWN, False, True),
+        (RemedyCallResult.NOT_SENT, False, False),
+        (RemedyCallResult.NOT_SENT, True, None),
+    ],
+)
+def test_recreate_that_is_settled_is_verified_unless_nothing_is_known_of_it(
+    result: RemedyCallResult, *, uncertain_before: bool, uncertain_after: bool | None
+) -> None:
+    world = healthy_world()
+    until_recreate(world)
+    overlap = RestartOverlap(since_mono=1.0, own=1)
+    attached = replace(world.instance(SHOP), overlap=overlap)
+    assert attached.remedy is not None
+    remedy = replace(attached.remedy, uncertain=uncertain_before)
+    event = RemedyExecuted(world.now, ID, result, text_reason("so"), settled=True)
+    update = recreate_execution.on_settled(world.state, attached, remedy, event)
+    if uncertain_after is None:
+        assert update is None
+        return
+    assert update is not None
+    settled = update.state.instances[ID]
+    assert settled.remedy is not None
+    assert settled.remedy.phase is RemedyPhase.VERIFYING
+    assert settled.remedy.uncertain is uncertain_after
+    assert settled.overlap == RestartOverlap()
 
 
 # --- another process
