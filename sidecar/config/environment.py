@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from sidecar.config.check.urls import host_of, is_service_name, listen_address
 from sidecar.config.file.raw_tree import Tree, dotted_path
 from sidecar.config.problem import ConfigProblem, quote_value
 from sidecar.config.secrets import SecretReader
+from sidecar.core.text.known_names import find_nearest
 
 WALLET = "ELECTRON_CASH_"
 SERVICE = "BCH_SERVICE_"
@@ -100,9 +100,9 @@ def find_misspelt_variables(environ: Environ) -> list[ConfigProblem]:
         if prefix is None or name in KNOWN:
             continue
         ours = [k.removeprefix(prefix) for k in KNOWN if k.startswith(prefix)]
-        near = get_close_matches(name.removeprefix(prefix), ours, 1, _RESEMBLES)
+        near = find_nearest(name.removeprefix(prefix), ours, _RESEMBLES)
         if near:
-            hint = f"did you mean {prefix}{near[0]}?"
+            hint = f"did you mean {prefix}{near}?"
             words = ", ".join(f"{prefix}{suffix}" for suffix in ours)
             faults.append(ConfigProblem(name, "an unknown variable", words, hint))
     return faults

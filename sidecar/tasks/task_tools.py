@@ -2,14 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sidecar.core.backup.ports import WalletBackups
 from sidecar.core.model.state import State
 from sidecar.core.ports.engine import Engine
 from sidecar.core.ports.loop import Clock
 from sidecar.core.ports.storage import Journal
-from sidecar.core.reporting.availability import Report
+
+if TYPE_CHECKING:
+    from sidecar.core.reporting.availability import Report
 
 
 class OwnOutput(NamedTuple):
@@ -44,7 +46,7 @@ class TaskTools:
     journal: Journal
     remove_old: Callable[[], Awaitable[Mapping[str, int]]]
     mask: Callable[[str], str]
-    report: Callable[[float], Awaitable[Report]]
+    report: Callable[[float], "Awaitable[Report]"]
     image_built: Callable[[str], Awaitable[float]]
     run_own: RunOwn
     backups: WalletBackups

@@ -2,23 +2,21 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import JournalEntry
 from sidecar.core.model.lane import RemedyStats
 from sidecar.core.model.state import EfficacyKey
-from sidecar.core.reporting.incident_review import (
-    IncidentReview,
-    build_incident_review,
-    involved_targets,
-    journal_range,
-    without_amounts,
-)
 from sidecar.core.text.known_names import list_known
+from sidecar.web import late_modules
 from sidecar.web.response import RequestRefused
 from sidecar.web.services import ApiServices
 from sidecar.web.views.public_state import public_entries, public_incident
+
+if TYPE_CHECKING:
+    from sidecar.core.reporting.incident_review import IncidentReview
 
 HideEntries = Callable[[Iterable[JournalEntry]], tuple[JournalEntry, ...]]
 
@@ -53,25 +51,37 @@ class IncidentReader:
         incidents = await self._services.journal.incidents(open_only=False)
         return list_known(incident_id.upper(), (entry.id for entry in incidents))
 
-    async def review(self, incident_id: str, *, may_see: bool) -> IncidentReview:
+    async def review(self, incident_id: str, *, may_see: bool) -> "IncidentReview":
         """The incident's review. Evidence and amounts need the token: evidence shows
         a target's log, and amounts are private.
         """
-        hide = None if may_see else without_amounts
-        return await self._review(await self.find(incident_id), hide)
+        incident = await self.find(incident_id)
+        await late_modules.load(late_modules.REVIEW)
+        from sidecar.core.reporting.incident_review import (  # noqa: PLC0415 - loaded late
+            without_amounts,
+        )
 
-    async def public_review(self, incident_id: str) -> IncidentReview:
+        return await self._review(incident, None if may_see else without_amounts)
+
+    async def public_review(self, incident_id: str) -> "IncidentReview":
         """The incident's review as a visitor of the page may see it."""
         incident = public_incident(await self.find(incident_id))
         return await self._review(incident, public_entries)
 
     async def _review(
         self, incident: Incident, hide: HideEntries | None
-    ) -> IncidentReview:
+    ) -> "IncidentReview":
+        await late_modules.load(late_modules.REVIEW)
+        from sidecar.core.reporting.incident_review import (  # noqa: PLC0415 - loaded late
+            build_incident_review,
+            involved_targets,
+            journal_range,
+        )
+
         journal = self._services.journal
         now_wall = self._services.clock.now().wall
         since, until = journal_range(incident, now_wall)
-        entries = await self._entries(incident, since, until)
+        entries = await self._entries(involved_targets(incident), since, until)
         return build_incident_review(
             incident,
             entries if hide is None else hide(entries),
@@ -82,10 +92,9 @@ class IncidentReader:
         )
 
     async def _entries(
-        self, incident: Incident, since: float, until: float
+        self, names: Iterable[str], since: float, until: float
     ) -> tuple[JournalEntry, ...]:
         """All entries of the targets involved: the first failures have no id yet."""
-        names = involved_targets(incident)
         entries = [
             entry
             for name in names

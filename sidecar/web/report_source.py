@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sidecar.core.model.state import State
 from sidecar.core.ports.loop import Clock
 from sidecar.core.ports.storage import Journal
-from sidecar.core.reporting.availability import (
-    CurrentStatus,
-    Period,
-    Report,
-    ReportBuilder,
-)
 from sidecar.core.reporting.monitored_time import extend_to_now
+from sidecar.web import late_modules
+
+if TYPE_CHECKING:
+    from sidecar.core.reporting.availability import CurrentStatus, Report
 
 
 class ReportParts(NamedTuple):
@@ -31,13 +29,19 @@ class ReportSource:
         self._services = services
         self._one_report = asyncio.Lock()
 
-    async def build(self, span_s: float) -> Report:
+    async def build(self, span_s: float) -> "Report":
         """The report of the last ``span_s`` until now. Raises StoreUnavailable."""
         async with self._one_report:
             return await self._build(span_s)
 
-    async def _build(self, span_s: float) -> Report:
+    async def _build(self, span_s: float) -> "Report":
         """Build it in a thread, piece by piece: the loop must not block."""
+        await late_modules.load(late_modules.REPORT)
+        from sidecar.core.reporting.availability import (  # noqa: PLC0415 - loaded late
+            Period,
+            ReportBuilder,
+        )
+
         until = self._services.clock.now().wall
         statuses = self._current_statuses()
         period = Period(until - span_s, until)
@@ -51,7 +55,11 @@ class ReportSource:
             await asyncio.to_thread(builder.add, piece)
         return await asyncio.to_thread(builder.close, statuses)
 
-    def _current_statuses(self) -> dict[str, CurrentStatus]:
+    def _current_statuses(self) -> "dict[str, CurrentStatus]":
+        from sidecar.core.reporting.availability import (  # noqa: PLC0415 - loaded late
+            CurrentStatus,
+        )
+
         return {
             instance.name: CurrentStatus(
                 instance.state, instance.cause, instance.since.wall

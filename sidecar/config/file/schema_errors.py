@@ -4,7 +4,6 @@ Imported only for a configuration with faults: jsonschema takes 6 MB of memory.
 """
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from typing import Any, NamedTuple, cast
 
 from jsonschema import Draft202012Validator
@@ -20,6 +19,7 @@ from sidecar.config.file.schema import (
 )
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import show_masked
+from sidecar.core.text.known_names import find_nearest
 
 _ELSEWHERE = {
     "listen": "set SIDECAR_LISTEN in the environment",
@@ -134,8 +134,8 @@ def _unknown_keys(error: _Error) -> Iterator[SchemaProblem]:
     for key in error.instance:
         if key not in known_keys:
             path = (*error.path, key)
-            near = get_close_matches(key, known_keys, 1)
-            hint = f"did you mean {near[0]}?" if near else ""
+            near = find_nearest(key, known_keys)
+            hint = f"did you mean {near}?" if near else ""
             hint = _ELSEWHERE.get(key, hint)
             if key in RENAMED_KEYS:
                 hint = f"it is called {RENAMED_KEYS[key]} now"
@@ -190,8 +190,8 @@ def _unknown_kind(error: _Error) -> SchemaProblem:
     kinds = list(error.part["discriminator"]["mapping"])
     path = (*error.path, "type")
     kind = error.instance.get("type")
-    near = get_close_matches(str(kind), kinds, 1)
-    hint = f"did you mean {near[0]}?" if near else ""
+    near = find_nearest(str(kind), kinds)
+    hint = f"did you mean {near}?" if near else ""
     fault = ConfigProblem(
         dotted_path(path), show_masked(kind, path), ", ".join(kinds), hint
     )

@@ -5,7 +5,6 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import cache, lru_cache
 from typing import Any
 
@@ -29,6 +28,7 @@ from sidecar.config.problem import ConfigError, ConfigProblem, quote_value
 from sidecar.config.secrets import SecretReader, show_masked
 from sidecar.config.settings import Settings
 from sidecar.core.model.target import RestartSettings, Target
+from sidecar.core.text.known_names import find_nearest
 
 PREFIX = label_rules.PREFIX
 _LISTS = ("depends_on", "restart.slow_lane", "probe.expect_status", "probe.set")
@@ -160,8 +160,8 @@ def _label_faults(labels: Labels) -> Iterator[ConfigProblem]:
         if refused is not None:
             yield refused
         elif key not in _known_keys():
-            near = get_close_matches(key, _known_keys(), 1)
-            hint = f"did you mean {PREFIX}{near[0]}?" if near else ""
+            near = find_nearest(key, tuple(_known_keys()))
+            hint = f"did you mean {PREFIX}{near}?" if near else ""
             if key in RENAMED_KEYS:
                 hint = f"it is called {PREFIX}{RENAMED_KEYS[key]} now"
             yield ConfigProblem(

@@ -11,12 +11,13 @@ from sidecar.api_types.control import (
 )
 from sidecar.api_types.health import ReloadFaults
 from sidecar.core.model.decision import Action, Decision
+from sidecar.web import late_modules
 from sidecar.web.auth import Handler, require_authorisation
 from sidecar.web.controls import Controls
 from sidecar.web.request_body import read_body
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
-from sidecar.web.views import history, status
+from sidecar.web.views import status
 
 _OBJECTIONS = frozenset({Action.HOLD, Action.PAGE, Action.SKIP})
 
@@ -104,6 +105,9 @@ class ControlRoutes:
         bundle = self._services.evidence(name)
         if bundle is None:
             raise RequestRefused(404, f"nothing was gathered about {name} yet")
+        await late_modules.load(late_modules.HISTORY_VIEWS)
+        from sidecar.web.views import history  # noqa: PLC0415 - loaded late
+
         return json_response(history.evidence(bundle))
 
 

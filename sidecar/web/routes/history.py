@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.journal_entry import JournalEntry
-from sidecar.core.reporting.incident_review import without_amounts
+from sidecar.web import late_modules
 from sidecar.web.auth import is_authorised
 from sidecar.web.duration_param import DAY_S, parse_duration_param
 from sidecar.web.query import parse_query
@@ -16,7 +16,7 @@ from sidecar.web.report_source import ReportSource
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.target_names import describe_known
-from sidecar.web.views import history, status
+from sidecar.web.views import status
 
 MAX_ENTRIES = 2000
 
@@ -58,6 +58,12 @@ class HistoryRoutes:
                 f"{hint}",
             )
         may_see = is_authorised(request, self._services.token)
+        await late_modules.load(late_modules.HISTORY_VIEWS)
+        from sidecar.core.reporting.incident_review import (  # noqa: PLC0415 - loaded late
+            without_amounts,
+        )
+        from sidecar.web.views import history  # noqa: PLC0415 - loaded late
+
         entries = review.entries if may_see else without_amounts(review.entries)
         return json_response(history.history(entries, complete=review.complete))
 
@@ -100,6 +106,9 @@ class HistoryRoutes:
         )
 
     async def _remedies(self, _: web.Request) -> web.Response:
+        await late_modules.load(late_modules.HISTORY_VIEWS)
+        from sidecar.web.views import history  # noqa: PLC0415 - loaded late
+
         return json_response(history.remedy_stats(self._services.state().ledger))
 
     async def _refuse_moved(self, _: web.Request) -> web.Response:
@@ -111,4 +120,7 @@ class HistoryRoutes:
         query = parse_query(request, window="30d")
         span_s = parse_duration_param(self._services, "window", query["window"])
         report = await self._reports.build(span_s)
+        await late_modules.load(late_modules.HISTORY_VIEWS)
+        from sidecar.web.views import history  # noqa: PLC0415 - loaded late
+
         return json_response(await asyncio.to_thread(history.report, report))

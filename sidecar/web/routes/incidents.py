@@ -1,16 +1,20 @@
 """The API's incidents: the list, one with its timeline, and its post-mortem."""
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from sidecar.api_types.status import IncidentList
-from sidecar.core.reporting.incident_review import IncidentReview
-from sidecar.core.reporting.postmortem.document import write_postmortem
+from sidecar.web import late_modules
 from sidecar.web.auth import is_authorised
 from sidecar.web.incident_reader import IncidentReader
 from sidecar.web.query import parse_query
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
-from sidecar.web.views import history, status
+from sidecar.web.views import status
+
+if TYPE_CHECKING:
+    from sidecar.core.reporting.incident_review import IncidentReview
 
 _YES_OR_NO = {"1": True, "0": False}
 
@@ -45,10 +49,19 @@ class IncidentRoutes:
         )
 
     async def _one(self, request: web.Request) -> web.Response:
-        return json_response(history.incident_review(await self._review(request)))
+        review = await self._review(request)
+        await late_modules.load(late_modules.HISTORY_VIEWS)
+        from sidecar.web.views import history  # noqa: PLC0415 - loaded late
+
+        return json_response(history.incident_review(review))
 
     async def _postmortem(self, request: web.Request) -> web.Response:
         review = await self._review(request)
+        await late_modules.load(late_modules.POSTMORTEM)
+        from sidecar.core.reporting.postmortem.document import (  # noqa: PLC0415 - loaded late
+            write_postmortem,
+        )
+
         return web.Response(
             text=write_postmortem(review),
             content_type="text/markdown",
@@ -56,7 +69,7 @@ class IncidentRoutes:
             headers={"Cache-Control": "no-store"},
         )
 
-    async def _review(self, request: web.Request) -> IncidentReview:
+    async def _review(self, request: web.Request) -> "IncidentReview":
         return await self._reader.review(
             request.match_info["id"],
             may_see=is_authorised(request, self._services.token),

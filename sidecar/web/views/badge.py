@@ -3,12 +3,13 @@
 import html
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import TargetState
-from sidecar.core.reporting.availability import Report
-from sidecar.core.reporting.totals import Totals
+
+if TYPE_CHECKING:
+    from sidecar.core.reporting.availability import Report
 
 GREEN, AMBER, RED, BLUE, GREY = "#1a7f37", "#8a5a00", "#c21e2b", "#0969da", "#57606a"
 _LABEL_COLOUR = "#33383d"
@@ -118,8 +119,10 @@ def format_share(share: float) -> str:
     return f"{hundredths / 100:.2f} %" if hundredths < 10_000 else "100 %"  # noqa: PLR2004 - 100 %
 
 
-def find_shares(report: Report, state: State) -> Shares:
+def find_shares(report: "Report", state: State) -> Shares:
     """The availability of each target and replica; a target's is of all replicas."""
+    from sidecar.core.reporting.totals import Totals  # noqa: PLC0415 - loaded with the report
+
     shares = {
         name: figures.now.availability for name, figures in report.targets.items()
     }
