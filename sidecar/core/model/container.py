@@ -41,6 +41,19 @@ class NativeHealth(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
+class StopReport(StrEnum):
+    """The engine's own word on whether somebody stopped or killed the run.
+
+    EVENTS: nothing, but it reports each signal as an event (Docker). UNKNOWN: nothing,
+    and its events do not show it either.
+    """
+
+    EVENTS = "events"
+    REQUESTED = "requested"
+    NOT_REQUESTED = "not requested"
+    UNKNOWN = "unknown"
+
+
 class Endpoint(NamedTuple):
     """A container on one network.
 
@@ -71,6 +84,7 @@ class Container:
     ``check_start_s``: how long failures of its HEALTHCHECK do not count for the engine.
     ``memory_limit_bytes``: 0 if it has none.
     ``service_hold``: why its swarm service is left alone.
+    ``stop_report``: of a run that is being stopped, or has ended.
     """
 
     id: str
@@ -101,6 +115,7 @@ class Container:
     image_id: str = ""
     memory_limit_bytes: int = 0
     service_hold: ServiceHold = ServiceHold.NONE
+    stop_report: StopReport = StopReport.EVENTS
 
     @property
     def run(self) -> RunId:

@@ -68,7 +68,7 @@ class EngineReachabilityChanged:
     """The engine became reachable or unreachable, with the reason.
 
     ``deaf``: why its events are not received for good; empty: they are received, or
-    soon will be again. ``other``: an engine other than Docker, which is only observed.
+    soon will be again. ``other``: an unsupported engine, which is only observed.
     """
 
     at: Moment

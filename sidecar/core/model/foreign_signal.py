@@ -58,6 +58,17 @@ def explains_exit(
     return kill.signal in requests and exit_code <= _BY_SIGNAL
 
 
+def may_be_answer(container: Container, exit_code: int) -> bool:
+    """May a stop or kill by somebody have led to the exit code?
+
+    A program may choose its exit code on a request; a crash is no answer.
+    """
+    return not container.oom_killed and (
+        exit_code <= _BY_SIGNAL
+        or exit_code - _BY_SIGNAL in {_SIGKILL, _SIGTERM, container.stop_signal}
+    )
+
+
 def is_stop_under_way(
     kill: ForeignSignal, container: Container, now_mono: float
 ) -> bool:

@@ -54,7 +54,7 @@ class EngineStatus:
     lost_at: Moment | None = None
     """Begin of the last loss; None: not known."""
     other: str = ""
-    """The name of an engine other than Docker: it is only observed."""
+    """The name of an unsupported engine: it is only observed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -346,6 +346,7 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.MANY_UNREACHABLE: Audience.EVERYBODY,
         R.TOLD_TO_STOP: Audience.EVERYBODY,
         R.STOP_AWAITED: Audience.EVERYBODY,
+        R.STOP_NOT_KNOWN: Audience.EVERYBODY,
         R.IS_STARTING: Audience.EVERYBODY,
         R.ENGINE_RESTARTS_IT: Audience.EVERYBODY,
         R.SERVICE_UPDATING: Audience.EVERYBODY,

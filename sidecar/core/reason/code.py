@@ -329,6 +329,7 @@ class ReasonCode(StrEnum):
     MANY_UNREACHABLE = auto()
     TOLD_TO_STOP = auto()
     STOP_AWAITED = auto()
+    STOP_NOT_KNOWN = auto()
     IS_STARTING = auto()
     ENGINE_RESTARTS_IT = auto()
     SERVICE_UPDATING = auto()

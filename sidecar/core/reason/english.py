@@ -330,6 +330,8 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.MANY_UNREACHABLE: "{count} targets are out of reach at once although the engine says that they run: our own network is suspect",
         R.TOLD_TO_STOP: "somebody has just told it to stop: it is left to end",
         R.STOP_AWAITED: "somebody told it to stop and it ended: the engine's word is awaited",
+        R.STOP_NOT_KNOWN: "the engine does not say whether somebody stopped it: start it yourself, or "
+        "let Sidecar do so by `sidecar restart`",
         R.IS_STARTING: "it is starting; it has {wait_s:wait} left to answer well",
         R.ENGINE_RESTARTS_IT: "the engine is restarting it by its own policy",
         R.SERVICE_UPDATING: "an update of its service has not ended (state: {state})",

@@ -178,7 +178,9 @@ def _add_exit(
     if _is_explained_by_signal(instance, event, current=current):
         return replace(instance, stop=StopOrigin.SEEN) if current else instance
     died_mono = _event_mono(event)
-    if current and _is_own_stop(instance):
+    if current and stop_origin.is_own_stop(instance):
+        return instance
+    if current and not stop_origin.has_ended_by_itself(instance, event.container):
         return instance
     if not current and _is_own_restart(instance, died_mono):
         return instance
@@ -192,13 +194,6 @@ def _add_exit(
         # It ended by itself, whatever was assumed when it was found stopped.
         updated = replace(updated, stop=StopOrigin.NONE, exited_mono=died_mono)
     return replace(updated, looping=updated.looping or is_looping(updated))
-
-
-def _is_own_stop(instance: Instance) -> bool:
-    """Is this the late report of the exit that our own stop caused?"""
-    container = instance.container
-    ours = container is not None and container.run == instance.treated
-    return ours and instance.stop is StopOrigin.SEEN
 
 
 def _event_mono(event: ContainerEventSeen) -> float:

@@ -4,6 +4,7 @@ The engine stamps runs and lines by one clock, which may differ from ours: its t
 only compared with each other.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ RUN_SEPARATOR = "--- here it was started again ---"
 MAX_RUNS = 8
 """Maximum number of remembered ended runs."""
 
+_FRACTION = re.compile(r"[0-9T:-]{19}[.]")
 _EARLY_S = 0.1
 _EARLY_AT_MOST_S = 1.0
 """The engine may record a start a moment after the process began to write."""
@@ -73,11 +75,14 @@ def select_lines(
     lines = log.split("\n")
     stamps = [_read_stamp(line) for line in lines]
     at = next((stamp for stamp in stamps if stamp is not None), starts[-1])
+    # Podman stamps lines in whole seconds: a line may be up to a second later.
+    in_seconds = not any(_FRACTION.match(line) for line in lines)
     runs: dict[int, list[str]] = {}
     for line, stamp in zip(lines, stamps, strict=True):
         at = at if stamp is None else stamp
         if at < until_time:
-            runs.setdefault(bisect_right(starts, at), []).append(line)
+            latest = at + 1.0 if in_seconds else at
+            runs.setdefault(bisect_right(starts, latest), []).append(line)
     runs.pop(0, None)
     texts = ("\n".join(runs[nth]).rstrip("\n") for nth in sorted(runs))
     return tuple(text for text in texts if text.strip())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sidecar.core.model import foreign_signal
-from sidecar.core.model.container import Container, Status
+from sidecar.core.model.container import Container, Status, StopReport
 from sidecar.core.model.foreign_signal import ForeignSignal
 from sidecar.core.model.instance import Instance, RemedyPhase, StopOrigin
 from sidecar.core.model.moment import Moment
@@ -33,6 +33,8 @@ def find_stop_origin(
     ended_at = container.finished_at or at.wall
     if is_explained(instance, container, container.exit_code, ended_at):
         return StopOrigin.SEEN
+    if container.stop_report is not StopReport.EVENTS:
+        return find_reported_origin(instance, container)
     if instance.treated == container.run:
         return StopOrigin.NONE
     return StopOrigin.NONE if _has_crashed(container) else StopOrigin.ASSUMED
@@ -40,6 +42,64 @@ def find_stop_origin(
 
 def _has_crashed(container: Container) -> bool:
     return container.oom_killed or container.exit_code not in _AMBIGUOUS_EXITS
+
+
+def find_reported_origin(instance: Instance, container: Container) -> StopOrigin:
+    """Origin of the stop of a run, from what the engine itself says about it.
+
+    A signal to this run that did not end it counts as a stop for the engine, too: then
+    it is not known whether a stop followed. An exit code that is usual after a stop is
+    then taken for one; ``may_have_been_stopped`` is about the others.
+    """
+    if container.stop_report is StopReport.NOT_REQUESTED:
+        return StopOrigin.NONE
+    if _ended_in_own_remedy(instance, container):
+        return StopOrigin.NONE
+    was_signalled = any(_signals_of_run(instance, container))
+    if container.stop_report is StopReport.REQUESTED and not was_signalled:
+        return StopOrigin.SEEN
+    return StopOrigin.NONE if _has_crashed(container) else StopOrigin.ASSUMED
+
+
+def may_have_been_stopped(instance: Instance) -> bool:
+    """Did the run end in a way of its own, and does the engine not say on whose wish?
+
+    It is down, and only a person can say whether it may be started.
+    """
+    container = instance.container
+    if container is None or container.status is not Status.EXITED:
+        return False
+    if container.stop_report not in {StopReport.UNKNOWN, StopReport.REQUESTED}:
+        return False
+    return not _ended_in_own_remedy(
+        instance, container
+    ) and foreign_signal.may_be_answer(container, container.exit_code)
+
+
+def has_ended_by_itself(instance: Instance, inspected: Container | None) -> bool:
+    """Has the run that the engine reports as ended done so by itself?
+
+    For an engine that says so in an inspection, here the one that followed the event.
+    Without its answer, False: the next list judges the stop.
+    """
+    container = instance.container
+    if container is None or container.stop_report is StopReport.EVENTS:
+        return True
+    if inspected is None:
+        return False
+    if inspected.run != container.run:
+        return True  # The next run has begun, so it does not matter.
+    has_ended = inspected.status is not Status.RUNNING
+    origin = find_reported_origin(instance, inspected)
+    return has_ended and origin is StopOrigin.NONE
+
+
+def _ended_in_own_remedy(instance: Instance, container: Container) -> bool:
+    """Did our own restart end the run, and fail to start the next?"""
+    restarted = instance.restarted
+    if instance.treated != container.run or restarted is None:
+        return False
+    return container.finished_at <= restarted.wall
 
 
 def find_unheard_stop_origin(
@@ -53,6 +113,8 @@ def find_unheard_stop_origin(
     """
     if instance.stop is not StopOrigin.NONE or is_remedy_acting(instance):
         return instance.stop
+    if container.stop_report is not StopReport.EVENTS:
+        return find_reported_origin(instance, container)
     restarted = instance.restarted
     again = restarted is not None and at.mono - restarted.mono < REPEATED_STOP_S
     unclear = not _has_crashed(container) and not container.engine_restarts_it
@@ -61,6 +123,8 @@ def find_unheard_stop_origin(
 
 def origin_of_lasting_stop(container: Container, since_s: float) -> StopOrigin:
     """Origin of a stop that the engine's own restart policy did not end."""
+    if container.stop_report is StopReport.NOT_REQUESTED:
+        return StopOrigin.NONE
     was_to_restart = container.engine_restarts_it and container.status is Status.EXITED
     return (
         StopOrigin.ASSUMED
@@ -85,11 +149,20 @@ def _signals_of_run(
     return (k for k in instance.kills if k.engine_time >= container.started_at)
 
 
+def is_own_stop(instance: Instance) -> bool:
+    """Is this the late report of the exit that our own stop caused?"""
+    container = instance.container
+    ours = container is not None and container.run == instance.treated
+    return ours and instance.stop is StopOrigin.SEEN
+
+
 def is_told_to_stop(instance: Instance, now_mono: float) -> bool:
-    """Does the container still run after a recent stop signal from somebody else?"""
+    """Does the container still run after somebody else told it to stop?"""
     container = instance.container
     if container is None or container.status is not Status.RUNNING:
         return False
+    if container.stop_report is StopReport.REQUESTED:
+        return not is_remedy_acting(instance)
     return any(
         foreign_signal.is_stop_under_way(kill, container, now_mono)
         for kill in _signals_of_run(instance, container)

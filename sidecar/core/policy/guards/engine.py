@@ -67,6 +67,8 @@ def check_stopping(case: GuardInput) -> Reason | None:
         return Reason.of(R.TOLD_TO_STOP)
     if stop_origin.awaits_engine_event(case.instance, case.at.mono):
         return Reason.of(R.STOP_AWAITED)
+    if stop_origin.may_have_been_stopped(case.instance):
+        return Reason.of(R.STOP_NOT_KNOWN)
     return None
 
 

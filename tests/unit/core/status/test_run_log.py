@@ -65,6 +65,16 @@ def test_a_line_without_a_time_is_of_the_run_of_the_line_before() -> None:
     assert select_lines("2024-01-02 no zone\n", (EPOCH,), math.inf) != ()
 
 
+def test_a_time_in_whole_seconds_may_be_that_of_a_start_within_the_second() -> None:
+    """So Podman stamps lines."""
+    log = "".join(
+        f"{datetime.fromtimestamp(EPOCH + at, UTC):%Y-%m-%dT%H:%M:%SZ} {words}\n"
+        for at, words in ((0.0, "ends"), (60.0, "starts"), (61.0, "works"))
+    )
+    lines = select_lines(log, (EPOCH + 60.7,), EPOCH + 61.0)
+    assert texts_of_lines(lines) == [["starts"]]
+
+
 def test_an_empty_log_has_no_runs() -> None:
     assert select_lines("", (EPOCH,), math.inf) == ()
     assert select_lines("\n \n", (EPOCH,), math.inf) == ()
