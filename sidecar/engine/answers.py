@@ -33,7 +33,8 @@ WATCHED_ACTIONS = (
 def read_processes(raw: object) -> tuple[Process, ...]:
     """The output of ``ps -o pid,ppid,stat,args``, for any names of its columns."""
     top = parse(raw, api_types.Top)
-    pid, ppid, stat = (_column(top.titles, name) for name in ("PID", "PPID", "STAT"))
+    pid, ppid = (_column(top.titles, name) for name in ("PID", "PPID"))
+    stat = _column(top.titles, "STAT", "STATE")
     command = _column(top.titles, *_COMMAND_TITLES)
     try:
         return tuple(

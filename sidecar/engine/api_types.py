@@ -39,6 +39,8 @@ class State(Pascal, frozen=True):
     oom_killed: bool = msgspec.field(name="OOMKilled", default=False)
     error: str | None = None
     health: Health | None = None
+    stop_report: str = ""
+    """Our own field, of engines whose answers are translated."""
 
 
 class HealthSettings(Pascal, frozen=True):
@@ -150,6 +152,8 @@ class Event(msgspec.Struct, frozen=True):
     action: str = msgspec.field(name="Action")
     actor: Actor = msgspec.field(name="Actor")
     time_nano: int = msgspec.field(name="timeNano")
+    health: str = msgspec.field(name="HealthStatus", default="")
+    """Podman's own field of an event about health."""
 
 
 class MemoryStats(msgspec.Struct, frozen=True):

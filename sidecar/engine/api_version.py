@@ -7,6 +7,8 @@ from docker.utils.utils import version_lt
 
 from sidecar.core.ports.engine import EngineRefused
 from sidecar.core.text.printable import mark_unprintable
+from sidecar.engine import podman
+from sidecar.engine.podman import Podman
 
 OLDEST_API = "1.41"
 """Docker 20.10."""
@@ -19,6 +21,7 @@ _LONGEST = 60
 
 class _Component(msgspec.Struct, rename="pascal"):
     name: str = ""
+    version: str = ""
 
 
 class _Version(msgspec.Struct, rename="pascal"):
@@ -28,10 +31,14 @@ class _Version(msgspec.Struct, rename="pascal"):
 
 
 class ApiAgreement(NamedTuple):
-    """``other`` is the name of an engine that is not Docker's, else empty."""
+    """``other`` is the name of an engine that is not supported, else empty.
+
+    ``podman``: it is a supported Podman.
+    """
 
     api_version: str
     other: str
+    podman: Podman | None = None
 
 
 def agree_on_version(answer: object) -> ApiAgreement:
@@ -47,7 +54,9 @@ def agree_on_version(answer: object) -> ApiAgreement:
             f"the engine speaks API {version.api_version}; {OLDEST_API} (Docker 20.10) "
             "or newer is needed - upgrade the engine"
         )
-    return ApiAgreement(_engine_version(version), _other(version))
+    main = _main_component(version)
+    supported = podman.recognize(main.name, main.version) if main is not None else None
+    return ApiAgreement(_engine_version(version), _other(main, supported), supported)
 
 
 def _engine_version(version: _Version) -> str:
@@ -57,9 +66,19 @@ def _engine_version(version: _Version) -> str:
     return least if least and version_lt(NEWEST_API, least) else NEWEST_API
 
 
-def _other(version: _Version) -> str:
-    """The name of another engine. Docker's has a component ``Engine``, or no names."""
-    names = [part.name for part in version.components or () if part.name]
-    if not names or _DOCKERS in names:
+def _main_component(version: _Version) -> _Component | None:
+    """The main component of another engine than Docker; None: it is Docker.
+
+    Docker has a component ``Engine``, or no names.
+    """
+    named = [part for part in version.components or () if part.name]
+    if not named or any(part.name == _DOCKERS for part in named):
+        return None
+    return named[0]
+
+
+def _other(main: _Component | None, supported: Podman | None) -> str:
+    """The name of an engine that is not supported, with its version."""
+    if main is None or supported is not None:
         return ""
-    return mark_unprintable(names[0][:_LONGEST])
+    return mark_unprintable(f"{main.name} {main.version}".strip()[:_LONGEST])

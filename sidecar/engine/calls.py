@@ -92,6 +92,7 @@ CALLS = (
     EngineCall(_F.INSPECT, "GET", "/containers/{name}/json"),
     EngineCall(_F.RESTART, "POST", "/containers/{id}/restart", ("t",)),
     EngineCall(_F.IMAGE, "GET", "/images/{image}/json"),
+    EngineCall(_F.STOP_REPORT, "GET", "/libpod/containers/{id}/json"),
     EngineCall(_F.EVENTS, "GET", "/events", ("filters", "since")),
     EngineCall(_F.STOP, "POST", "/containers/{id}/stop", ("t",)),
     EngineCall(_F.START, "POST", "/containers/{id}/start"),

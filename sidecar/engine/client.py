@@ -9,6 +9,7 @@ from typing import Any
 
 import docker
 import requests
+from loguru import logger
 
 from sidecar.core.ports.engine import EngineRefused
 from sidecar.engine.api_version import OLDEST_API, ApiAgreement, agree_on_version
@@ -16,6 +17,7 @@ from sidecar.engine.calls import find_call
 from sidecar.engine.docker_host import Address
 from sidecar.engine.errors import CallNotListed, Mask, one_line, raise_for_status
 from sidecar.engine.features import Feature
+from sidecar.engine.podman import UNTOLD_STOPS
 
 CALLS_AT_ONCE = 8
 CONNECT_S = 3.0
@@ -55,6 +57,7 @@ class Client(docker.APIClient):
         self.trust_env = False
         self._thread = threading.local()
         self.other_engine = agreement.other
+        self.podman = agreement.podman
         self._features_in_use = features_in_use
         # Normalized as the URLs of requests are.
         base = requests.Request("GET", self.base_url).prepare().url or ""
@@ -146,6 +149,8 @@ def open_client(
         agreement = agree_on_version(unversioned.version(api_version=False))
     finally:
         unversioned.close()
+    if agreement.podman is not None and not agreement.podman.tells_stops:
+        logger.warning(UNTOLD_STOPS)
     client = Client(address, agreement, mask, features_in_use)
     client.set_deadline(until)
     return client

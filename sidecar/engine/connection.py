@@ -52,6 +52,7 @@ from sidecar.engine.operations import (
     RequestObserver,
     status_of,
 )
+from sidecar.engine.podman import Podman
 
 T = TypeVar("T")
 _BREAKER = CircuitBreaker()
@@ -86,7 +87,9 @@ class EngineConnection:
         self._client: Client | None = None
         self._forbidden: set[Operation] = set()
         self.other_engine = ""
-        """The name of an engine other than Docker, after the first connection."""
+        """The name of an unsupported engine, after the first connection."""
+        self.podman: Podman | None = None
+        """Podman, after the first connection to it."""
 
     @classmethod
     def from_environ(
@@ -270,6 +273,7 @@ class EngineConnection:
         if client is None:
             client = self._client = self._open_client(until)
             self.other_engine = client.other_engine
+            self.podman = client.podman
         client.set_deadline(until)
         return client
 

@@ -17,6 +17,7 @@ from sidecar.core.model.container import (
     Endpoint,
     NativeHealth,
     Status,
+    StopReport,
 )
 from sidecar.engine import api_types
 from sidecar.engine.errors import one_line
@@ -95,6 +96,7 @@ def read_container(raw: object, mask: Callable[[str], str] = str) -> Container:
         check_start_s=_check_start_s(inspected.config.healthcheck),
         image_id=inspected.image,
         memory_limit_bytes=max(0, inspected.host_config.memory),
+        stop_report=parse(state.stop_report or StopReport.EVENTS, StopReport),
     )
 
 
@@ -166,6 +168,11 @@ def epoch_seconds(stamp: str) -> float:
         return max(0.0, datetime.fromisoformat(stamp).timestamp())
     except (ValueError, OverflowError) as error:
         raise msgspec.ValidationError(f"{stamp!r} is no time") from error
+
+
+def read_id(raw: object) -> str:
+    """The full id in an inspect's answer."""
+    return parse(raw, api_types.Inspected).id
 
 
 def read_owner(raw: object) -> ContainerOwner:

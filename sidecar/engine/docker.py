@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from functools import partial
 
 from loguru import logger
 
@@ -124,9 +125,8 @@ class DockerEngine:
     async def signal(self, container_id: str, signal: str) -> None:
         """Send a signal, such as SIGCONT, to the container's main process."""
         own = await self._own(container_id)
-        await self._link.act(
-            "kill", lambda client: client.kill(own.id, signal), self._answer_margin_s
-        )
+        call = partial(requests.send_signal, container_id=own.id, signal=signal)
+        await self._link.act("kill", call, self._answer_margin_s)
 
     async def plan_replacement(
         self, container_id: str, wallets: tuple[str, ...] | None

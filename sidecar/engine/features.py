@@ -69,6 +69,15 @@ class Feature(Enum):
             "such containers are no members of the stack; the log says so once",
         ),
     )
+    STOP_REPORT = (
+        "stop_report",
+        FeatureRule(
+            "Podman alone: whether somebody stopped a container that has ended; never "
+            "sent to Docker",
+            "a container of Podman that may have been stopped stays as it is "
+            "([engines.md](engines.md#whose-stop-it-was))",
+        ),
+    )
     EVENTS = (
         "events",
         FeatureRule(

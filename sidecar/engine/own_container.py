@@ -17,9 +17,11 @@ from sidecar.engine.containers import NAMESPACE_LABEL, TASK_LABEL
 _DEADLINE_S = 10.0
 
 # The files that the engine mounts into every container, from the container's own
-# directory. On a host other containers' directories are visible, but not at /etc.
+# directory, which Podman calls overlay-containers/ID/userdata or after another storage.
+# On a host other containers' directories are visible, but not at /etc.
 _OWN_MOUNT = re.compile(
-    r"/containers/([0-9a-f]{64})/(?:hostname|hosts|resolv\.conf)"
+    r"/(?:[a-z]+-)?containers/([0-9a-f]{64})/(?:userdata/)?"
+    r"(?:hostname|hosts|resolv\.conf)"
     r" /etc/(?:hostname|hosts|resolv\.conf) "
 )
 _SHORT_ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")

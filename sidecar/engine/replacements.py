@@ -32,7 +32,9 @@ def plan_replacement(
     members: Membership,
     wallets: tuple[str, ...] | None,
 ) -> Replacement:
-    """The plan of a container equal to one of the stack; only reads."""
+    """The plan of a container equal to one of the stack; only reads. EngineRefused."""
+    if client.podman is not None:
+        raise EngineRefused("no container of Podman is recreated: it is not tested")
     raw = requests.inspect_own_with_owner(client, container_id, members)
     neighbours = parse(client.containers(all=True), list[Neighbour])
     around = Surroundings(

@@ -16,6 +16,7 @@ from sidecar.engine.client import Client
 from sidecar.engine.containers import ContainerOwner
 from sidecar.engine.errors import NotFound, error_of_answer, raise_for_status
 from sidecar.engine.membership import Membership
+from sidecar.engine.podman import PS_COLUMNS
 
 LOG_BYTES = 64 * 1024
 ANSWER_BYTES = 4 * 1024 * 1024
@@ -56,11 +57,21 @@ def inspect_own_with_owner(
 
 
 def inspect_with_owner(client: Client, container_id: str) -> object:
-    """The engine's JSON about a container.
+    """The engine's JSON about a container, as Docker would write it.
 
     The SDK's own method to read a slow answer has no deadline.
     """
-    return _read_json(client, f"/containers/{quote(container_id, safe='')}/json")
+    raw = _read_json(client, f"/containers/{quote(container_id, safe='')}/json")
+    if client.podman is None:
+        return raw
+    from sidecar.engine import podman_answers  # noqa: PLC0415 - of Podman only
+
+    own = None
+    if client.podman.tells_stops and podman_answers.needs_own_inspect(raw):
+        with contextlib.suppress(EngineRefused):
+            full_id = containers.read_id(raw)
+            own = _read_json(client, f"/libpod/containers/{full_id}/json")
+    return podman_answers.translate_container(raw, own)
 
 
 def changes(client: Client, container_id: str) -> object:
@@ -106,6 +117,13 @@ def stop(client: Client, container_id: str, stop_timeout_s: float) -> None:
     client.stop(container_id, timeout=math.ceil(max(0.0, stop_timeout_s)))
 
 
+def send_signal(client: Client, container_id: str, signal: str) -> None:
+    """Send a signal to the main process. EngineRefused for Podman."""
+    if client.podman is not None:
+        raise EngineRefused("Podman would take the signal for an operator's stop")
+    client.kill(container_id, signal)
+
+
 def rename(client: Client, container_id: str, name: str) -> None:
     """Give a container another name."""
     client.rename(container_id, name)
@@ -124,7 +142,13 @@ def check_removal(client: Client) -> None:
 
 def processes(client: Client, container_id: str) -> tuple[Process, ...]:
     """The ps of the engine's host, limited to the container."""
-    return answers.read_processes(client.top(container_id, ps_args=_PS))
+    if client.podman is None:
+        return answers.read_processes(client.top(container_id, ps_args=_PS))
+    from sidecar.engine import podman_answers  # noqa: PLC0415 - of Podman only
+
+    top = client.top(container_id, ps_args=PS_COLUMNS)
+    raw = inspect_with_owner(client, container_id)
+    return podman_answers.renumber_processes(answers.read_processes(top), raw)
 
 
 def stats(client: Client, container_id: str) -> dict[str, float]:

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -25,6 +25,7 @@ from sidecar.core.ports.engine import (
 )
 from sidecar.engine import answers
 from sidecar.engine.answers import WATCHED_ACTIONS
+from sidecar.engine.api_types import Event
 from sidecar.engine.client import Client
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.errors import (
@@ -33,6 +34,7 @@ from sidecar.engine.errors import (
     engine_error,
     raise_for_status,
 )
+from sidecar.engine.podman import OWN_ACTIONS
 
 PENDING_NOTICES = 512
 _REMEMBERED = 512
@@ -59,6 +61,9 @@ class _StreamEnded(NamedTuple):
 
 
 _QueueItem = EngineEvent | Connected | _UnknownEvent | _StreamEnded
+Parse = Callable[[bytes], EngineEvent | _UnknownEvent | None]
+"""Reads one line of the stream; None: it does not concern us."""
+Translate = Callable[[Event], Event | None]
 
 
 class StreamPosition:
@@ -139,6 +144,7 @@ class EventStream:
         self._cursor = StreamPosition(time.time_ns() - int(replay_s * 1e9))
         self._closing = asyncio.Event()
         self._raw: RawEvents | None = None
+        self._translator: Translate | None = None
 
     async def items(self) -> AsyncGenerator[Item, None]:
         """Until closed: Connected, notices, Disconnected, and again."""
@@ -181,9 +187,18 @@ class EventStream:
     async def _open(self) -> EventQueue:
         opening = partial(_open, label=self._label, since=self._cursor.since)
         self._raw = await self._link.connect("events", opening, self._quiet_s)
-        queue, mask = EventQueue(), self._link.mask
-        self._link.spawn(partial(_read, self._raw, self._cursor, queue, mask))
+        queue = EventQueue()
+        parse = partial(_parse_event, cursor=self._cursor, translate=self._translate())
+        self._link.spawn(partial(_read, self._raw, parse, queue, self._link.mask))
         return queue
+
+    def _translate(self) -> Translate | None:
+        if self._link.podman is None:
+            return None
+        from sidecar.engine import podman_answers  # noqa: PLC0415 - of Podman only
+
+        self._translator = self._translator or podman_answers.EventTranslator()
+        return self._translator
 
     async def _notices(
         self, queue: EventQueue
@@ -228,7 +243,7 @@ def _open(client: Client, label: str, since: str) -> RawEvents:
     """
     answer = client.get(
         client.url_of("/events"),
-        params={"since": since, "filters": convert_filters(_filters(label))},
+        params={"since": since, "filters": convert_filters(_filters(client, label))},
         stream=True,
     )
     if not answer.ok:
@@ -237,11 +252,12 @@ def _open(client: Client, label: str, since: str) -> RawEvents:
     return CancellableStream(_lines(answer), answer)
 
 
-def _filters(label: str) -> dict[str, list[str]]:
+def _filters(client: Client, label: str) -> dict[str, list[str]]:
+    own_actions = OWN_ACTIONS if client.podman is not None else ()
     return {
         "type": ["container"],
         "label": [label],
-        "event": list(WATCHED_ACTIONS),
+        "event": [*WATCHED_ACTIONS, *own_actions],
     }
 
 
@@ -254,13 +270,11 @@ def _lines(answer: requests.Response) -> Iterator[bytes]:
             yield from filter(None, map(bytes.strip, lines))
 
 
-def _read(
-    raw: RawEvents, cursor: StreamPosition, queue: EventQueue, mask: Mask
-) -> None:
+def _read(raw: RawEvents, parse: Parse, queue: EventQueue, mask: Mask) -> None:
     """Read until the connection ends; in a thread of its own."""
     try:
         for line in raw:
-            item = _parse_event(line, cursor)
+            item = parse(line)
             if item is not None:
                 queue.add(item)
         ended = _StreamEnded("the engine ended the event stream")
@@ -272,7 +286,7 @@ def _read(
 
 
 def _parse_event(
-    raw: bytes, cursor: StreamPosition
+    raw: bytes, cursor: StreamPosition, translate: Translate | None
 ) -> EngineEvent | _UnknownEvent | None:
     try:
         event = answers.read_event(raw)
@@ -280,4 +294,5 @@ def _parse_event(
         return _UnknownEvent()
     if not cursor.is_new(event.time_nano, event.actor.id, event.action):
         return None
-    return answers.read_engine_event(event)
+    translated = event if translate is None else translate(event)
+    return answers.read_engine_event(translated) if translated is not None else None

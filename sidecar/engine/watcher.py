@@ -45,7 +45,7 @@ class EngineWatcher:
     """Lists containers, follows the engine's events, and posts both to the loop.
 
     ``own_id`` is our own container, which is never a target. ``other_engine`` gives
-    the name of an engine other than Docker, or nothing.
+    the name of an unsupported engine, or nothing.
     """
 
     def __init__(

@@ -215,6 +215,8 @@ class Box:
     """One container of the stack."""
 
     docker: Container
+    address: str = ""
+    """The address at which this host reaches it; empty: the engine's own for it."""
 
     @property
     def id(self) -> str:
@@ -241,6 +243,8 @@ class Box:
     @property
     def ip(self) -> str:
         """Current address; a restart may change it."""
+        if self.address:
+            return self.address
         self.docker.reload()
         networks = self.docker.attrs["NetworkSettings"]["Networks"]
         return next(str(n["IPAddress"]) for n in networks.values() if n["IPAddress"])

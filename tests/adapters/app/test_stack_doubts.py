@@ -88,7 +88,7 @@ def start_beside_engine(
 PODMAN = {
     "ApiVersion": "1.45",
     "MinAPIVersion": "1.24",
-    "Components": [{"Name": "Podman Engine", "Version": "5.4.2"}],
+    "Components": [{"Name": "Podman Engine", "Version": "3.4.4"}],
 }
 
 
@@ -113,7 +113,8 @@ def test_unsupported_engine_is_only_observed_and_named(
         ),
     )
     line_with(
-        sidecar_host, "the engine calls itself Podman Engine, which is not supported"
+        sidecar_host,
+        "the engine calls itself Podman Engine 3.4.4, which is not supported",
     )
     assert not acting_part(sidecar_host)["ok"]
     assert "Podman Engine" in acting_part(sidecar_host)["reason"]

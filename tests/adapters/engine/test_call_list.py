@@ -23,6 +23,7 @@ from sidecar.engine.throwaway import ThrowawayContainers
 from tests.support.engine_calls import VERSION, example_target
 from tests.support.engine_connection import OWN, Requests, link_to, open_engine
 from tests.support.engine_server import EngineServer, raw_container
+from tests.support.podman_answers import be_podman
 from tests.support.swarm_objects import STACK, raw_service, raw_task, serve_swarm
 
 KEY = "0123456789abcdef"
@@ -232,6 +233,10 @@ async def test_every_call_of_the_list_is_sent_by_some_part(
         await use_restore_tests(ThrowawayContainers(link, "demo"))
         await image_built_wall(link, OWN)
         await survey_stack(link, "demo")
+    be_podman(server)
+    server.add(raw_container(OWN, Status="exited"))
+    async with open_engine(link_to(server, requests)) as engine:
+        await engine.inspect(OWN)
     sent = set()
     for request in server.requests:
         method, target = request.split(" ", 1)

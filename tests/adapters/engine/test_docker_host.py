@@ -151,20 +151,35 @@ def test_missing_certificates_are_named(tmp_path: Path) -> None:
         address_from({"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)})
 
 
-def mounts(folder: Path, container_id: str) -> Path:
+DOCKERS_HOSTS = "/docker/containers/{}/hosts"
+
+
+def mounts(folder: Path, container_id: str, source: str = DOCKERS_HOSTS) -> Path:
     path = folder / "mountinfo"
     path.write_text(
-        f"7 6 8:1 /docker/containers/{container_id}/hosts /etc/hosts rw - ext4 /d rw\n"
+        f"7 6 8:1 {source.format(container_id)} /etc/hosts rw - ext4 /d rw\n"
     )
     return path
 
 
-async def test_own_container_is_found_by_its_mounts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "source",
+    [
+        DOCKERS_HOSTS,
+        "/run/containers/storage/overlay-containers/{}/userdata/hosts",
+        "/user/1000/containers/vfs-containers/{}/userdata/hosts",
+    ],
+)
+async def test_own_container_is_found_by_its_mounts(
+    tmp_path: Path, source: str
+) -> None:
     requests: Requests = []
     with run_engine_server() as server:
         server.add(raw_container(OWN))
         link = link_to(server, requests)
-        own_container = await find_own_container(link, {}, mounts(tmp_path, OWN))
+        own_container = await find_own_container(
+            link, {}, mounts(tmp_path, OWN, source)
+        )
         await link.close()
     assert own_container is not None
     assert own_container == OwnContainer(

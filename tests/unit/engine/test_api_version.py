@@ -10,11 +10,13 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.target import Mode
 from sidecar.core.ports.engine import EngineRefused
 from sidecar.engine.api_version import NEWEST_API, ApiAgreement, agree_on_version
+from sidecar.engine.podman import recognize
 from tests.support.notification_recipients import Notifier
 from tests.support.rule_world import WALLET, RuleWorld
 
 DOCKER = [{"Name": "Engine"}, {"Name": "containerd"}, {"Name": "runc"}]
-PODMAN = [{"Name": "Podman Engine"}, {"Name": "Conmon"}]
+PODMAN = [{"Name": "Podman Engine", "Version": "5.4.2"}, {"Name": "Conmon"}]
+OLD_PODMAN = [{"Name": "Podman Engine", "Version": "3.4.4"}]
 
 
 @pytest.mark.parametrize(
@@ -51,13 +53,41 @@ def test_malformed_version_answer_is_refused(answer: object) -> None:
         (DOCKER, ""),
         (None, ""),
         ([], ""),
-        (PODMAN, "Podman Engine"),
+        (PODMAN, ""),
+        (OLD_PODMAN, "Podman Engine 3.4.4"),
         ([{"Name": "nerd\x1bctl"}], "nerd?ctl"),
     ],
 )
-def test_engine_other_than_docker_is_named(components: object, other: str) -> None:
+def test_engine_that_is_not_supported_is_named(components: object, other: str) -> None:
     answer = {"ApiVersion": "1.41", "Components": components}
     assert agree_on_version(answer).other == other
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "tells_stops"),
+    [
+        ("Podman Engine", "4.2.9", None),
+        ("Podman Engine", "4.3.1", False),
+        ("Podman Engine", "4.6.2", False),
+        ("Podman Engine", "4.7.0", True),
+        ("Podman Engine", "5.4.2", True),
+        ("Podman Engine", "5.10.0-dev", True),
+        ("Podman Engine", "6.0.0", None),
+        ("Podman Engine", "next", None),
+        ("Podman Engine", "", None),
+        ("Podman", "5.4.2", None),
+    ],
+)
+def test_podman_is_supported_by_name_and_version(
+    name: str, version: str, tells_stops: bool | None
+) -> None:
+    podman = recognize(name, version)
+    assert (podman.tells_stops if podman is not None else None) is tells_stops
+
+
+def test_docker_with_a_part_named_podman_is_docker() -> None:
+    answer = {"ApiVersion": "1.45", "Components": [*PODMAN, *DOCKER]}
+    assert agree_on_version(answer) == ApiAgreement("1.45", "")
 
 
 def test_other_engine_is_only_observed_and_the_reason_names_it() -> None:
