@@ -29,6 +29,12 @@ class DecisionAnswer(Struct, frozen=True):
     incident: str | None
 
 
+class RestartAnswer(DecisionAnswer, frozen=True):
+    """The decision about the first replica, and all that are restarted, in order."""
+
+    replicas: tuple[str, ...] = ()
+
+
 class Objection(Struct, frozen=True):
     """A guard objects to the restart: its reason and its name."""
 

@@ -6,6 +6,7 @@ from sidecar.api_types.control import (
     DecisionAnswer,
     PauseBody,
     ReloadAnswer,
+    RestartAnswer,
     RestartBody,
 )
 from sidecar.cli.client import Answer, Api, target_path
@@ -40,6 +41,9 @@ from sidecar.cli.restart_progress import RestartProgress, describe_result
 def restart(api: Api, target: str, now: bool, wait: bool, as_json: bool) -> int:
     """Restart TARGET and verify that it recovers.
 
+    If TARGET has several replicas, they are restarted one after the other, until one
+    does not recover. Name a replica to restart it alone.
+
     If a guard objects, the order is refused: exit status 3, with the reason.
 
     A wallet daemon is asked to stop first, so that it saves the addresses that it
@@ -52,11 +56,12 @@ def restart(api: Api, target: str, now: bool, wait: bool, as_json: bool) -> int:
         click.echo(_AT_ONCE, err=True)
     progress = RestartProgress(api, target, shows=not as_json) if wait else None
     body = RestartBody(now=now)
-    answer = api.post(target_path(target, "restart"), DecisionAnswer, body)
+    answer = api.post(target_path(target, "restart"), RestartAnswer, body)
     decision = answer.value.decision
     if decision is None:
         raise ValueError("a restart without a decision")
-    text = f"{target}: {decision.action}: {decision.reason}"
+    first = next(iter(answer.value.replicas), target)
+    text = f"{first}: {decision.action}: {decision.reason}"
     if progress is None:
         return show_done(answer.document, text, as_json)
     if not as_json:
@@ -65,17 +70,18 @@ def restart(api: Api, target: str, now: bool, wait: bool, as_json: bool) -> int:
 
 
 def _wait(
-    progress: RestartProgress, answer: Answer[DecisionAnswer], as_json: bool
+    progress: RestartProgress, answer: Answer[RestartAnswer], as_json: bool
 ) -> int:
     """Wait for the result of a restart; 0: it has recovered, 1: it has not."""
     try:
-        result = progress.wait()
+        result = progress.wait(answer.value.replicas)
     except KeyboardInterrupt:
         click.echo("the restart goes on; sidecar status shows its state", err=True)
         raise
     document = {**answer.document, "result": result.document}
     show_done(document, describe_result(result.value), as_json)
-    return 0 if result.value.outcome == "recovered" else 1
+    has_recovered = getattr(result.value, "outcome", "") == "recovered"
+    return 0 if has_recovered else 1
 
 
 _AT_ONCE = (

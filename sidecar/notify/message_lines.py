@@ -33,6 +33,7 @@ _OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.SETTINGS_REFUSED: ("line.faults", "advice.settings_refused"),
     MessageKind.SETTINGS_TAKEN: ("advice.none",),
     MessageKind.PLAN_SKIPPED: ("line.why", "advice.plan_skipped"),
+    MessageKind.ROLLING_STOPPED: ("line.why", "advice.rolling_stopped"),
     MessageKind.LIMIT_FORESEEN: ("line.measured", "advice.limit_foreseen"),
     MessageKind.STORE_LOST: ("line.measured", "advice.store_lost"),
     MessageKind.TASK_PROBLEM: ("line.result", "line.details", "advice.task_problem"),

@@ -14,6 +14,7 @@ _NOBODY_NEEDED = frozenset(
         MessageKind.SETTINGS_REFUSED,
         MessageKind.SETTINGS_TAKEN,
         MessageKind.PLAN_SKIPPED,
+        MessageKind.ROLLING_STOPPED,
         MessageKind.LIMIT_FORESEEN,
         MessageKind.STORE_LOST,
         MessageKind.NOTICE,

@@ -13,6 +13,7 @@ Values = Mapping[str, str]
 _NOT_KNOWN: Mapping[MessageKind, str] = {
     MessageKind.SETTINGS_REFUSED: "payments.not_by_this",
     MessageKind.PLAN_SKIPPED: "payments.not_by_this",
+    MessageKind.ROLLING_STOPPED: "payments.not_by_this",
     MessageKind.LIMIT_FORESEEN: "payments.not_by_this",
     MessageKind.STORE_LOST: "payments.not_by_this",
     MessageKind.TASK_PROBLEM: "payments.not_by_this",

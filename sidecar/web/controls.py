@@ -1,5 +1,7 @@
 """Orders of operators: the API and the page give them through the same functions."""
 
+from typing import NamedTuple
+
 from sidecar.api_types.control import AckAnswer
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.event import (
@@ -16,14 +18,23 @@ from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
 from sidecar.core.model.task_event import TaskRequested
 from sidecar.core.ports.loop import PlannedTime
+from sidecar.core.status.container_run import is_running
 from sidecar.core.text.formatting import rfc3339
 from sidecar.core.text.known_names import list_known
 from sidecar.web.duration_param import parse_duration_param
 from sidecar.web.response import RequestRefused
 from sidecar.web.services import ApiServices
-from sidecar.web.target_names import find_instance, find_target_name
+from sidecar.web.target_names import find_instance, find_target_name, has_replicas
+
+
+class RestartOrder(NamedTuple):
+    """An order to restart: the first decision, and the replicas in their order."""
+
+    decision: Decision
+    replicas: tuple[str, ...]
 
 
 class Controls:
@@ -38,15 +49,39 @@ class Controls:
 
     # --- remedies
 
-    async def restart(self, name: str, *, now: bool = False) -> Decision:
-        """Ask for a restart of one instance; the decision may be an objection."""
-        instance = self.find_instance(name)
-        decision = await self._ask(RestartRequested(self._now(), instance.name, now))
+    async def restart(self, name: str, *, now: bool = False) -> RestartOrder:
+        """Ask for a restart of one instance, or of all replicas of a target.
+
+        The decision may be an objection.
+        """
+        state = self._services.state()
+        rolls = has_replicas(state, name)
+        if rolls:
+            self._check_rolling(state, name)
+        asked = name if rolls else self.find_instance(name).name
+        decision = await self._ask(RestartRequested(self._now(), asked, now))
         if decision is None:
             raise RequestRefused(
                 503, "nothing was decided; look at the status and try again"
             )
-        return decision
+        following = self._replicas_to_restart(name) if rolls else ()
+        return RestartOrder(decision, tuple(dict.fromkeys((decision.name, *following))))
+
+    def _check_rolling(self, state: State, name: str) -> None:
+        if state.plan is not None:
+            raise RequestRefused(
+                409,
+                f"a restart of {state.plan.target} is under way, one target after "
+                f"the other; sidecar schedule cancel {state.plan.target} ends it",
+            )
+        if not any(map(is_running, state.replicas(name))):
+            raise RequestRefused(409, f"no replica of {name} runs")
+
+    def _replicas_to_restart(self, target: str) -> tuple[str, ...]:
+        state = self._services.state()
+        if state.plan is None or state.plan.target != target:
+            return ()
+        return tuple(state.instances[i].name for i in state.plan.remaining_ids)
 
     async def recover(self, name: str) -> Decision | None:
         """Forget the used tries of a target."""

@@ -32,6 +32,11 @@ def find_instance(state: State, name: str) -> Instance:
     raise RequestRefused(400, f"{name} has several replicas, name one of them: {names}")
 
 
+def has_replicas(state: State, name: str) -> bool:
+    """Is it the name of a target with several replicas?"""
+    return name in state.targets and len(state.numbers.get(name, ())) > 1
+
+
 def unknown_target(state: State, name: str) -> RequestRefused:
     """The refusal of a name that no target has; it lists those that exist."""
     return RequestRefused(

@@ -22,6 +22,7 @@ from sidecar.core.model.event import (
     PlannedRestartDue,
     RemedyCallResult,
     RemedyExecuted,
+    RestartRequested,
     SettingsApplied,
 )
 from sidecar.core.model.maintenance_task import (
@@ -455,6 +456,18 @@ def _messages_of_skipped_plan() -> list[Message]:
     return [m for m in world.messages if m.kind is MessageKind.PLAN_SKIPPED]
 
 
+def _messages_of_stopped_rolling_restart() -> list[Message]:
+    world = healthy_world()
+    world.containers[InstanceId(SERVICE, 2)] = container(SERVICE, 2)
+    world.relist()
+    first, second = (f"{SERVICE}-{number}" for number in (1, 2))
+    world.works(first, second)
+    world.send(RestartRequested(world.now, SERVICE))
+    world.complete_remedy(first, RemedyCallResult.FAILED, restart=False)
+    world.wait(61.0)
+    return [m for m in world.messages if m.kind is MessageKind.ROLLING_STOPPED]
+
+
 def _messages_of_forecast() -> list[Message]:
     world = healthy_world()
     wallet = world.instance(WALLET)
@@ -568,6 +581,7 @@ SECTIONS: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
         _messages_of_faulty_settings,
     ),
     ("A planned restart is left out", _messages_of_skipped_plan),
+    ("A rolling restart stops", _messages_of_stopped_rolling_restart),
     ("Memory that will reach its limit", _messages_of_forecast),
     ("A maintenance task fails, and is done the next time", _messages_of_task),
     ("What was done before is not known", _messages_of_unknown_history),

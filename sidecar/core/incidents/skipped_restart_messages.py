@@ -1,17 +1,18 @@
-"""Messages about planned restarts that were skipped."""
+"""Messages about planned restarts that were skipped, and stopped rolling restarts."""
 
 from collections.abc import Iterable
 
 from sidecar.core.incidents.payment_impact import payment_impact_of_stack
 from sidecar.core.incidents.routing import informational_messages
 from sidecar.core.model.cause import Severity
-from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.decision import Action, Decision, Trigger
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.incident import new_id
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import State
+from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason_text import reason_facts
 from sidecar.core.status.maintenance_windows import hold_until_end
 
@@ -40,7 +41,7 @@ def skipped_restart_messages(
             **payment_impact_of_stack(state).facts,
             **reason_facts("last_reason", decision.reason),
         }
-        group_id, kind = new_id(decision.name, at), MessageKind.PLAN_SKIPPED
+        group_id, kind = new_id(decision.name, at), _kind(decision)
         new = informational_messages(group_id, severity, kind, facts, settings, at)
         messages += hold_until_end(state, decision.instance.target, at.wall, new)
     return tuple(messages)
@@ -50,3 +51,10 @@ def _is_left(state: State, decision: Decision) -> bool:
     """Is it left to the watchdog that holds the lease?"""
     lease = state.lease
     return decision.guard is Guard.LEASE and lease is not None and not lease.lost
+
+
+def _kind(decision: Decision) -> MessageKind:
+    is_stop = decision.reason.code is R.ROLL_STOPPED
+    if is_stop or decision.trigger is Trigger.OPERATOR:
+        return MessageKind.ROLLING_STOPPED
+    return MessageKind.PLAN_SKIPPED

@@ -37,6 +37,8 @@ class MessageKind(StrEnum):
     SETTINGS_TAKEN = "settings_taken"
     PLAN_SKIPPED = "plan_skipped"
     """A planned restart was skipped."""
+    ROLLING_STOPPED = "rolling_stopped"
+    """Some replicas of a target were not restarted."""
     LIMIT_FORESEEN = "limit_foreseen"
     """A container's memory will reach its limit."""
     STORE_LOST = "store_lost"

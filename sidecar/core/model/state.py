@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sidecar.core.model.busy_wait import BusyWait
 from sidecar.core.model.cause import Cause, RemedyKind
+from sidecar.core.model.decision import Trigger
 from sidecar.core.model.dependency_graph import DependencyGraph
 from sidecar.core.model.host_status import DiskFault, HostStatus
 from sidecar.core.model.incident import Incident
@@ -32,11 +33,24 @@ class PlannedRestart(NamedTuple):
     """A current planned restart: the root, then its dependents, one by one.
 
     The next instance of ``remaining_ids`` must begin before ``deadline_mono``.
+    ``trigger`` OPERATOR: the rolling restart of a target's replicas, which an operator
+    requested. ``forced``: with ``--now``.
     """
 
     target: str
     remaining_ids: tuple[InstanceId, ...]
     deadline_mono: float
+    trigger: Trigger = Trigger.PLANNED
+    forced: bool = False
+    current_id: InstanceId | None = None
+    """The last instance that was begun."""
+    failed_name: str = ""
+    """The replica that did not work again: the rest is given up."""
+
+    @property
+    def is_requested(self) -> bool:
+        """Did an operator request it, and was nothing begun yet?"""
+        return self.trigger is Trigger.OPERATOR and self.current_id is None
 
 
 @dataclass(frozen=True, slots=True)

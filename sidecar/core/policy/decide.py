@@ -18,7 +18,7 @@ from sidecar.core.policy.proposals import propose
 from sidecar.core.policy.stop_options import STOPPING_ACTIONS
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
-from sidecar.core.recovery import busy_wait
+from sidecar.core.recovery import busy_wait, planned_restart
 from sidecar.core.status import crash_loop, run_log
 from sidecar.core.status.lease import sign_decision
 from sidecar.core.status.maintenance_windows import window_end_wall
@@ -85,8 +85,9 @@ def _is_new(state: State, instance: Instance, decision: Decision) -> bool:
         return True
     if crash_loop.is_notified(instance, decision) and last.action is Action.LOAD_WALLET:
         return False
-    # Each planned restart that is skipped is one of its own.
-    if instance.asked or decision.action in {Action.LOOK, Action.SKIP}:
+    # Each request is answered, and each skipped planned restart is one of its own.
+    is_answer = _is_requested(state, instance, decision)
+    if is_answer or decision.action in {Action.LOOK, Action.SKIP}:
         return True
     if last.at.mono < instance.since.mono:
         return True
@@ -102,6 +103,14 @@ def _is_new(state: State, instance: Instance, decision: Decision) -> bool:
     same = same and (last.run == decision.run or decision.cause is Cause.CRASH_LOOP)
     counting = decision.guard is Guard.THRESHOLD and decision.reason != last.reason
     return not same or counting
+
+
+def _is_requested(state: State, instance: Instance, decision: Decision) -> bool:
+    """Does an operator wait for this decision, as the answer to a request?"""
+    if instance.asked:
+        return True
+    is_requested = state.plan is not None and state.plan.is_requested
+    return is_requested and decision.trigger is Trigger.OPERATOR
 
 
 def _asks_anew(state: State, instance: Instance, decision: Decision) -> bool:
@@ -139,7 +148,7 @@ def _apply_guards(
         return sign_decision(state.lease, permitted, at.mono)
     guard, reason = objection
     action = Action.HOLD
-    if proposal.trigger is Trigger.PLANNED and not guard.rule.makes_plans_wait:
+    if _is_plan_step(state, instance, proposal) and not guard.rule.makes_plans_wait:
         action = Action.SKIP
     if proposal.trigger.is_automatic and guard.rule.pages:
         action = Action.PAGE
@@ -151,6 +160,14 @@ def _apply_guards(
             R.HELD, why=proposal.why, action=proposal.action, objection=reason
         ),
     )
+
+
+def _is_plan_step(state: State, instance: Instance, proposal: Proposal) -> bool:
+    """Is it a step of a plan? The request for one that cannot begin is refused."""
+    if proposal.trigger is Trigger.PLANNED:
+        return True
+    is_requested = state.plan is not None and state.plan.is_requested
+    return planned_restart.is_rolling_step(state, instance) and not is_requested
 
 
 def _permitted_decision(

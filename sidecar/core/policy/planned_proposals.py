@@ -46,14 +46,20 @@ def _next_step_proposal(
     plan = state.plan
     if plan is None or not plan.remaining_ids or plan.remaining_ids[0] != instance.id:
         return None
+    rolls = plan.trigger is Trigger.OPERATOR
+    if plan.failed_name:
+        why = Reason.of(R.ROLL_STOPPED, root=plan.failed_name)
+        return Proposal(Action.SKIP, plan.trigger, None, why, Guard.UNSTABLE)
     if not container_run.is_running(instance):
-        why = Reason.of(R.PLAN_NOT_RUNNING, root=plan.target)
-        return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.NOT_CURABLE)
+        code = R.ROLL_NOT_RUNNING if rolls else R.PLAN_NOT_RUNNING
+        why = Reason.of(code, root=plan.target)
+        return Proposal(Action.SKIP, plan.trigger, None, why, Guard.NOT_CURABLE)
     if at.mono >= busy_wait.plan_deadline_mono(state, instance, plan.deadline_mono):
-        why = Reason.of(R.PLAN_TOO_LATE_IN, root=plan.target)
-        return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.UNSTABLE)
-    why = Reason.of(R.PLAN_FOLLOWS, root=plan.target)
-    return Proposal(Action.RESTART, Trigger.PLANNED, None, why)
+        code = R.ROLL_TOO_LATE if rolls else R.PLAN_TOO_LATE_IN
+        why = Reason.of(code, root=plan.target)
+        return Proposal(Action.SKIP, plan.trigger, None, why, Guard.UNSTABLE)
+    why = Reason.of(R.ROLL_ASKED if rolls else R.PLAN_FOLLOWS, root=plan.target)
+    return Proposal(Action.RESTART, plan.trigger, None, why, forced=plan.forced)
 
 
 def _find_instability(instance: Instance) -> Reason | None:

@@ -1,4 +1,7 @@
-"""Planned restarts: the root first, then its dependents one after the other."""
+"""Planned restarts: the root first, then its dependents one after the other.
+
+The rolling restart that an operator requests has the replicas of one target.
+"""
 
 from dataclasses import replace
 from types import MappingProxyType
@@ -8,9 +11,11 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import DueRestart, PlannedRestart, State
 from sidecar.core.model.target import AfterDependency, InstanceId
+from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.model.update import replace_instances
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import busy_wait
+from sidecar.core.status.container_run import is_running
 from sidecar.core.status.replicas import is_drained
 
 PLAN_STEP_S = 600.0
@@ -45,8 +50,14 @@ def cancel_plan(state: State, target: str) -> State:
     The drain of a replica for it ends.
     """
     is_under_way = state.plan is not None and state.plan.target == target
+    remaining_ids = state.plan.remaining_ids if state.plan and is_under_way else ()
     instances = (state.instances[i] for i in instances_to_restart(state, target))
-    drained = [replace(i, remedy=None) for i in instances if _is_drained_for_plan(i)]
+    drained = [
+        replace(instance, remedy=None)
+        for instance in instances
+        if is_drained(instance)
+        and (instance.id in remaining_ids or _is_planned(instance))
+    ]
     return replace(
         busy_wait.end_waits(replace_instances(state, *drained), target),
         due=_due_without(state, target),
@@ -54,25 +65,96 @@ def cancel_plan(state: State, target: str) -> State:
     )
 
 
-def _is_drained_for_plan(instance: Instance) -> bool:
+def _is_planned(instance: Instance) -> bool:
     remedy = instance.remedy
-    if remedy is None or remedy.decision.trigger is not Trigger.PLANNED:
+    return remedy is not None and remedy.decision.trigger is Trigger.PLANNED
+
+
+def begin_rolling_restart(
+    state: State, target: str, at: Moment, *, forced: bool
+) -> State:
+    """Begin the rolling restart that an operator requests, unless a plan is under way.
+
+    Replicas that do not work come first: their restart takes nothing away.
+    """
+    if state.plan is not None:
+        return state
+    running = (i for i in state.replicas(target) if is_running(i))
+    ordered = sorted(running, key=lambda i: (i.state in WORKING_STATES, i.id))
+    instance_ids = tuple(instance.id for instance in ordered)
+    plan = PlannedRestart(
+        target, instance_ids, at.mono + PLAN_STEP_S, Trigger.OPERATOR, forced
+    )
+    return replace(state, plan=_unless_over(plan))
+
+
+def is_rolling_step(state: State, instance: Instance) -> bool:
+    """Is it the next replica of the rolling restart that an operator requested?"""
+    plan = state.plan
+    if plan is None or plan.trigger is not Trigger.OPERATOR or not plan.remaining_ids:
         return False
-    return is_drained(instance)
+    return plan.remaining_ids[0] == instance.id and not instance.asked
+
+
+def stop_plan(state: State, instance: Instance, trigger: Trigger) -> State:
+    """Give up the rest of a plan, as the restart of ``instance`` did not succeed.
+
+    Where replicas of its target are left, the next decision says so to people.
+    """
+    plan = state.plan
+    if plan is None or trigger is not plan.trigger:
+        return state
+    if trigger is Trigger.OPERATOR and plan.current_id != instance.id:
+        return state
+    if any(i.target == instance.id.target for i in plan.remaining_ids):
+        return replace(state, plan=plan._replace(failed_name=instance.name))
+    return replace(state, plan=None)
 
 
 def advance_plan(state: State, decision: Decision, at: Moment) -> State:
     """Note that a planned restart, or its next step, was begun or skipped."""
+    plan = state.plan
+    is_step = plan is not None and decision.instance in plan.remaining_ids
+    if plan is not None and is_step and decision.trigger is plan.trigger:
+        return replace(state, plan=_advance_step(state, plan, decision, at))
+    if decision.trigger is not Trigger.PLANNED:
+        return state
+    return _begin_plan(state, decision, at)
+
+
+def _advance_step(
+    state: State, plan: PlannedRestart, decision: Decision, at: Moment
+) -> PlannedRestart | None:
+    """The plan after a decision about one of its instances; None: it is over."""
+    if decision.action is Action.HOLD:
+        return None if plan.is_requested else plan
+    if decision.action is Action.DRAIN:
+        return plan._replace(current_id=decision.instance)
+    is_rolling = plan.trigger is Trigger.OPERATOR or plan.failed_name
+    if decision.action is Action.SKIP and is_rolling:
+        return None
+    remaining_ids = tuple(i for i in plan.remaining_ids if i != decision.instance)
+    advanced = plan._replace(
+        remaining_ids=remaining_ids,
+        deadline_mono=_deadline_mono(state, decision, remaining_ids, at),
+        current_id=decision.instance,
+    )
+    return _unless_over(advanced)
+
+
+def _deadline_mono(
+    state: State, decision: Decision, remaining_ids: tuple[InstanceId, ...], at: Moment
+) -> float:
+    """The time until which the next step must begin; replicas have their pause."""
+    name = decision.instance.target
+    has_replica = any(i.target == name for i in remaining_ids)
+    pause_s = state.targets[name].rolling.pause_s if has_replica else 0.0
+    return at.mono + PLAN_STEP_S + pause_s
+
+
+def _begin_plan(state: State, decision: Decision, at: Moment) -> State:
     if decision.action in {Action.HOLD, Action.DRAIN}:
         return state
-    deadline_mono = at.mono + PLAN_STEP_S
-    plan = state.plan
-    if plan is not None and decision.instance in plan.remaining_ids:
-        remaining = tuple(i for i in plan.remaining_ids if i != decision.instance)
-        return replace(
-            state,
-            plan=_unless_over(PlannedRestart(plan.target, remaining, deadline_mono)),
-        )
     target = decision.instance.target
     updated = replace(state, due=_due_without(state, target))
     if decision.action is Action.SKIP:
@@ -80,9 +162,11 @@ def advance_plan(state: State, decision: Decision, at: Moment) -> State:
     remaining = tuple(
         i for i in instances_to_restart(state, target) if i != decision.instance
     )
-    return replace(
-        updated, plan=_unless_over(PlannedRestart(target, remaining, deadline_mono))
+    deadline_mono = _deadline_mono(state, decision, remaining, at)
+    plan = PlannedRestart(
+        target, remaining, deadline_mono, current_id=decision.instance
     )
+    return replace(updated, plan=_unless_over(plan))
 
 
 def drop_unwatched(state: State) -> State:

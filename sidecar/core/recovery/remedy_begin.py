@@ -47,8 +47,7 @@ def on_decision_made(state: State, event: DecisionMade) -> Update:
     if _counts_towards_rate(decision):
         recent = restart_rate.within_hour(state.restarts, event.at.mono)
         after = replace(after, restarts=(*recent, event.at.mono))
-    if decision.trigger is Trigger.PLANNED:
-        after = planned_restart.advance_plan(after, decision, event.at)
+    after = planned_restart.advance_plan(after, decision, event.at)
     after = busy_wait.advance_waits(after, decision, event.at)
     return Update(after, (), (instance.id,))
 

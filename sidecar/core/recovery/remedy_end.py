@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from sidecar.core.model.decision import Trigger
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
@@ -12,6 +11,7 @@ from sidecar.core.model.update import Update, no_update, replace_instances
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import (
     balance_check,
+    planned_restart,
     retry_budget,
     verification_pause,
 )
@@ -50,8 +50,8 @@ def end_remedy(
     )
     after = _update_lanes(updated, updated.instances[instance.id], ended)
     updated = replace_instances(updated, after)
-    if decision.trigger is Trigger.PLANNED and not recovered:
-        updated = replace(updated, plan=None)
+    if not recovered:
+        updated = planned_restart.stop_plan(updated, after, decision.trigger)
     updated = replace_instances(
         updated, *verification_pause.extend_paused(updated, after, remedy, at)
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from sidecar.core.model import restart_overlap
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
-from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import (
     RemedyCallResult,
     RemedyExecuted,
@@ -29,6 +29,7 @@ from sidecar.core.reason.reason import NO_REASON, Reason
 from sidecar.core.recovery import (
     balance_check,
     engine_permission,
+    planned_restart,
     recreate_execution,
     recreation,
     restart_rate,
@@ -236,8 +237,8 @@ def revert_remedy(state: State, instance: Instance, at: Moment) -> State:
         state = replace(
             state, restarts=restart_rate.without_restart(state.restarts, began_mono)
         )
-    elif decision is not None and decision.trigger is Trigger.PLANNED:
-        state = replace(state, plan=None)
+    elif decision is not None:
+        state = planned_restart.stop_plan(state, instance, decision.trigger)
     return replace_instances(state, untouched)
 
 

@@ -69,13 +69,18 @@ def on_planned_restart_cancelled(
 
 
 def on_restart_requested(state: State, event: RestartRequested) -> Update:
-    """Note the request to restart an instance, given by its public name."""
+    """Note the request to restart an instance, or all replicas of a target, by name."""
     for instance in state.instances.values():
         if instance.name == event.target:
             return update_instance(
                 state, replace(instance, asked=True, asked_now=event.now)
             )
-    return no_update(state)
+    if event.target not in state.targets:
+        return no_update(state)
+    begun = planned_restart.begin_rolling_restart(
+        state, event.target, event.at, forced=event.now
+    )
+    return Update(begun, (), tuple(i.id for i in state.replicas(event.target)))
 
 
 def on_pause_requested(state: State, event: PauseRequested) -> Update:

@@ -176,8 +176,8 @@ _PAST = (
 _CONTROL = (
     change(
         f"{_OF_ONE}/restart",
-        "Restart a replica",
-        control.DecisionAnswer,
+        "Restart a replica, or all replicas of a target one after the other",
+        control.RestartAnswer,
         parameters.TARGET,
         body=control.RestartBody,
         done=202,

@@ -13,7 +13,7 @@ from sidecar.api_types.health import ReloadFaults
 from sidecar.core.model.decision import Action, Decision
 from sidecar.web import late_modules
 from sidecar.web.auth import Handler, require_authorisation
-from sidecar.web.controls import Controls
+from sidecar.web.controls import Controls, RestartOrder
 from sidecar.web.request_body import read_body
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
@@ -55,8 +55,8 @@ class ControlRoutes:
 
     async def _restart(self, request: web.Request) -> web.Response:
         body = await read_body(request, RestartBody)
-        decision = await self._controls.restart(_name(request), now=body.now)
-        return decision_response(decision)
+        order = await self._controls.restart(_name(request), now=body.now)
+        return restart_response(order)
 
     async def _recover(self, request: web.Request) -> web.Response:
         await read_body(request, EmptyBody)
@@ -126,8 +126,8 @@ def skip_response(controls: Controls, name: str) -> web.Response:
     return json_response(SkipAnswer(skipped=skipped))
 
 
-def decision_response(decision: Decision) -> web.Response:
+def restart_response(order: RestartOrder) -> web.Response:
     """The answer to a request for a restart; 409 where a guard objects."""
-    if decision.action in _OBJECTIONS:
-        return json_response(status.objection(decision), 409)
-    return json_response(status.decision(decision), 202)
+    if order.decision.action in _OBJECTIONS:
+        return json_response(status.objection(order.decision), 409)
+    return json_response(status.restart(order.decision, order.replicas), 202)

@@ -21,8 +21,8 @@ from sidecar.web.response import (
     see_other,
 )
 from sidecar.web.routes.control import (
-    decision_response,
     order_response,
+    restart_response,
     skip_response,
 )
 from sidecar.web.routes.sign_in import refuse_forged
@@ -79,12 +79,14 @@ class PageOrderRoutes:
         if fields.get("confirm") != "1":
             instance = self._controls.find_instance(name)
             return await self._confirm_restart(request, instance)
-        decision = await self._controls.restart(name)
-        answer = decision_response(decision)
+        order = await self._controls.restart(name)
+        answer = restart_response(order)
         if answer.status == HTTPStatus.CONFLICT and not wants_json(request):
             language = self._page.language_of(request)
             texts = await self._page.loader.texts(language)
-            return refusal_page(language, answer.status, texts.reason(decision.reason))
+            return refusal_page(
+                language, answer.status, texts.reason(order.decision.reason)
+            )
         return answer
 
     async def _pause(self, _: web.Request, fields: Fields) -> web.Response:

@@ -230,6 +230,13 @@ def decision(result: Decision | None) -> control.DecisionAnswer:
     )
 
 
+def restart(first: Decision, replicas: tuple[str, ...]) -> control.RestartAnswer:
+    """The answer to a request for a restart that begins."""
+    return control.RestartAnswer(
+        decision=decision_summary(first), incident=first.incident, replicas=replicas
+    )
+
+
 def objection(decision: Decision) -> control.Objection:
     """The answer to a restart that a guard objects to."""
     return control.Objection(

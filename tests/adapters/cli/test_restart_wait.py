@@ -3,17 +3,22 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
 
+from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import RemedyProgressed
+from sidecar.core.model.target import InstanceId, RollingSettings
 from sidecar.core.reason.reason import text_reason
 from tests.support.api_services import ApiServiceFakes
 from tests.support.command_runner import DEADLINE_S, CommandRunner, serve, sidecar
+from tests.support.rule_world import SERVICE, RuleWorld, container
 from tests.support.running_command import RunningCommand, start_command
 
 WALLET = "electron-cash"
+REPLICAS = (f"{SERVICE.name}-1", f"{SERVICE.name}-2")
 RESTART = ("restart", WALLET, "--wait")
 
 
@@ -56,6 +61,69 @@ async def test_restart_that_does_not_help_is_status_1(
         world.complete_remedy(WALLET)
         world.wait(600.0, step=5.0)
         await command.line_with(f"{WALLET}: restart: not_recovered after ")
+        assert (await command.result()).status == 1
+
+
+def add_replicas(world: RuleWorld) -> None:
+    """Give the service a second replica, and a drain."""
+    service = replace(SERVICE, depends_on=(), rolling=RollingSettings(10.0, 5.0))
+    world.targets = (service,)
+    world.containers = {
+        InstanceId(SERVICE.name, n): container(SERVICE.name, n) for n in (1, 2)
+    }
+    world.relist()
+    world.works(*REPLICAS)
+
+
+async def test_replicas_are_followed_one_after_the_other(
+    run_command: CommandRunner,
+) -> None:
+    world = run_command.fakes.world
+    add_replicas(world)
+    first, second = REPLICAS
+    async with start_command(run_command, "restart", SERVICE.name, "--wait") as command:
+        await asyncio.wait_for(run_command.fakes.was_asked.wait(), DEADLINE_S)
+        assert (await command.line()).startswith(f"{first}: drain: ")
+        for name in REPLICAS:
+            await command.line_with(f"{name}: draining: ")
+            world.wait(10.0)
+            await command.line_with(f"{name}: recovering: restart")
+            world.complete_remedy(name)
+            world.works(name)
+            if name == first:
+                await command.line_with(f"{first}: restart: recovered (1 of 2)")
+                world.wait(5.0)
+        await command.line_with(f"{second}: restart: recovered after ")
+        assert (await command.result()) == (0, "", "")
+
+
+async def test_the_first_replica_that_does_not_recover_is_the_result(
+    run_command: CommandRunner,
+) -> None:
+    world = run_command.fakes.world
+    add_replicas(world)
+    first, second = REPLICAS
+    order = ("restart", SERVICE.name, "--wait", "--now")
+    async with start_command(run_command, *order) as command:
+        await asyncio.wait_for(run_command.fakes.was_asked.wait(), DEADLINE_S)
+        world.complete_remedy(first)
+        world.wait(600.0, step=5.0)
+        await command.line_with(f"{first}: restart: not_recovered after ")
+        assert (await command.result()).status == 1
+    assert world.instance(second).restarts_total == 0
+
+
+async def test_a_drain_that_ends_without_the_restart_is_status_1(
+    run_command: CommandRunner,
+) -> None:
+    world = run_command.fakes.world
+    add_replicas(world)
+    first, second = REPLICAS
+    async with start_command(run_command, "restart", first, "--wait") as command:
+        await asyncio.wait_for(run_command.fakes.was_asked.wait(), DEADLINE_S)
+        world.fails(second, Cause.REFUSED, 1)
+        line = await command.line_with(f"{first}: not restarted: ")
+        assert "no other replica of it works" in line
         assert (await command.result()).status == 1
 
 

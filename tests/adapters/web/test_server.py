@@ -327,13 +327,21 @@ async def test_a_refused_restart_is_409_with_the_guards_reason(
     assert body["error"] == body["decision"]["reason"] != ""
 
 
-async def test_a_target_of_several_replicas_wants_one_named(caller: Caller) -> None:
+async def test_a_restart_of_a_target_of_several_replicas_is_one_of_all(
+    caller: Caller,
+) -> None:
     add_second_replica(caller.fakes.world, SERVICE)
     path = "/api/v1/targets/bitcoincash-service/restart"
     status, body = await caller.post(path)
-    assert status == 400
-    assert "bitcoincash-service-2" in body["error"]
-    assert await caller.order("bitcoincash-service-2", "restart") == 202
+    assert (status, body["decision"]["action"]) == (202, "restart")
+    assert body["replicas"] == ["bitcoincash-service-1", "bitcoincash-service-2"]
+    status, body = await caller.post(path)
+    assert status == 409
+    assert "schedule cancel bitcoincash-service ends it" in body["error"]
+    assert await caller.order("bitcoincash-service", "schedule/cancel") == 200
+    assert await caller.order("bitcoincash-service-2", "restart") == 409
+    status, body = await caller.post("/api/v1/targets/bitcoincash-service/release")
+    assert (status, "name one of them" in body["error"]) == (400, True)
     assert await caller.order("bitcoincash-service-2", "pause") == 200
     assert isinstance(caller.fakes.events[-1], PauseRequested)
     assert caller.fakes.events[-1].targets == ("bitcoincash-service",)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.container import RunId
-from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.decision import Action, Decision, Trigger
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance, Remedy, RemedyPhase, Settling
@@ -112,7 +112,17 @@ def test_pause_without_end_round_trips() -> None:
 
 def test_planned_restart_round_trips() -> None:
     plan = PlannedRestart("electron-cash", (INSTANCE_ID,), 5.0)
-    assert decode(encode((plan,)), tuple[PlannedRestart, ...]) == (plan,)
+    rolling = plan._replace(
+        trigger=Trigger.OPERATOR, forced=True, current_id=INSTANCE_ID, failed_name="x"
+    )
+    for each in (plan, rolling):
+        assert decode(encode((each,)), tuple[PlannedRestart, ...]) == (each,)
+
+
+def test_planned_restart_of_an_earlier_version_is_read() -> None:
+    text = '[["electron-cash",[["electron-cash",1]],5.0]]'
+    plan = PlannedRestart("electron-cash", (InstanceId("electron-cash", 1),), 5.0)
+    assert decode(text, tuple[PlannedRestart, ...]) == (plan,)
 
 
 def test_unknown_field_is_ignored_and_missing_field_has_its_default() -> None:

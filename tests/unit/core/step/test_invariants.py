@@ -1,17 +1,25 @@
 """Invariants of the rules in any order of events."""
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Action
 from sidecar.core.model.engine_event_kind import EngineEventKind
-from sidecar.core.model.event import ResumeRequested
+from sidecar.core.model.event import EngineReachabilityChanged, ResumeRequested
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.probe_result import probe_failure, probe_success, probe_unknown
 from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.reason.reason import text_reason
+from tests.support.replica_steps import (
+    NAME,
+    REPLICA_STEPS,
+    REPLICAS,
+    acted_step,
+    all_work_step,
+    play_replicas,
+)
 from tests.support.rule_scenarios import LEAF, ROOT
 from tests.support.rule_steps import (
     NAMES,
@@ -44,6 +52,30 @@ def test_the_invariants_hold_for_any_order_of_events(
     steps: Steps,
 ) -> None:
     play(steps)
+
+
+@given(REPLICA_STEPS)
+def test_replicas_are_taken_away_one_at_a_time_and_never_the_last(
+    steps: Steps,
+) -> None:
+    play_replicas(steps)
+
+
+@given(REPLICA_STEPS)
+@settings(max_examples=60)
+def test_no_replica_stays_drained_once_all_work(steps: Steps) -> None:
+    world = play_replicas(steps)
+    now = world.now.wall
+    world.send(EngineReachabilityChanged(world.now, reachable=True))
+    world.send(ResumeRequested(world.now, (NAME,)))
+    for name in REPLICAS:
+        world.notice(name, EngineEventKind.START, status=Status.RUNNING, started_at=now)
+    for _ in range(50):
+        acted_step(world)
+        all_work_step(world)
+        world.wait(10.0, 5.0)
+    assert {i.state for i in world.state.instances.values()} <= WORKING_STATES
+    assert world.state.plan is None
 
 
 @given(st.lists(st.tuples(names, st.integers(1, 20)), max_size=40))
