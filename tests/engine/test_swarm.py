@@ -20,6 +20,7 @@ from sidecar.engine.docker_host import address_from
 from sidecar.engine.features import ALL_FEATURES
 from sidecar.engine.swarm import SwarmEngine
 from tests.engine.swarm_engine import DEADLINE_S, POLL_S, SwarmHost, run_swarm
+from tests.support.container_commands import run_in
 from tests.support.docker_proxy import DockerProxy
 from tests.support.repository import REPOSITORY
 
@@ -107,10 +108,8 @@ class Watched:
         """The answer of a command of the sidecar, as JSON."""
         sidecar_id = self.host.wait_for_containers("shop_sidecar", 1)[0]
         container = self.host.client.containers.get(sidecar_id)
-        command = ("sidecar", *command, "--json")
-        _, output = container.exec_run(list(command), stderr=False)
-        assert isinstance(output, bytes)
-        return json.loads(output or b"null")
+        exit_code, output = run_in(container, ["sidecar", *command, "--json"])
+        return json.loads(output) if exit_code == 0 else None
 
     def incidents(self) -> list[dict[str, Any]]:
         """The incidents on record."""
@@ -133,7 +132,7 @@ class Watched:
     def freeze(self, container_id: str) -> None:
         """Stop all processes of a container, below its init as well."""
         container = self.host.client.containers.get(container_id)
-        container.exec_run(["python", "-c", "import os; os.kill(-1, 19)"])
+        run_in(container, ["python", "-c", "import os; os.kill(-1, 19)"])
 
 
 async def test_service_of_a_swarm_is_restarted_and_its_operator_respected() -> None:
