@@ -18,6 +18,7 @@ from tests.engine.harness import (
     WalletBox,
     pair_config,
 )
+from tests.support.container_commands import run_in
 from tests.support.docker_proxy import EngineRequest
 from tests.support.engine_calls import VERSION
 
@@ -86,7 +87,7 @@ def test_cycle_works_with_the_lines_of_the_example_alone(stack: Stack) -> None:
     before = len(stack.proxy.refused)
     wait_for_cycle(stack, wallet, service)
     assert '"text"' in read_log(watcher)
-    watcher.docker.exec_run(["sidecar", "doctor"])
+    run_in(watcher.docker, ["sidecar", "doctor"])
 
     assert stack.proxy.refused[before:] == ()
     sent = {feature_of(request) for request in stack.proxy.requests}
