@@ -114,7 +114,7 @@ class AgentServer:
         if address is None:
             self._fault = ""
             return
-        shown = format_address(*address)
+        place = format_address(*address)
         loop = asyncio.get_running_loop()
         try:
             self._listener = await loop.create_server(
@@ -123,14 +123,14 @@ class AgentServer:
                 backlog=CONNECTIONS,
             )
         except OSError as error:
-            why = f"cannot listen on {shown}: {error.strerror or error}"
+            why = f"cannot listen on {place}: {error.strerror or error}"
             if why != self._fault:
                 self._fault_wall = self._clock.now().wall
                 logger.error("the load balancer's agent {}", why)
             self._fault = why
             return
         self._fault, self._fault_wall = "", 0.0
-        logger.info("the load balancer's agent listens on {}", shown)
+        logger.info("the load balancer's agent listens on {}", place)
 
     def _stop_listening(self) -> None:
         if self._listener is not None:

@@ -142,7 +142,7 @@ class Cluster(Section):
 
 
 class Balancer(Section):
-    """What load balancers are told about the targets."""
+    """Answers to load balancers about the targets."""
 
     agent_listen: Text | UnsetType = UNSET
 

@@ -1,4 +1,4 @@
-"""Which servers of a load balancer get requests, by the state of their replicas.
+"""Servers of a load balancer: which of them get requests.
 
 Where Sidecar does not know, it changes nothing: the load balancer's own checks decide.
 While it starts it does not know who is drained or down, and changes nothing either.
@@ -41,7 +41,7 @@ class ServerQuestion(NamedTuple):
 
 
 class ServerAnswer(NamedTuple):
-    """What the load balancer is to do with one server.
+    """Answer about one server, for the load balancer to carry out.
 
     ``works`` None: the server stays up or down, as it was. ``is_draining`` None: it
     goes on getting new requests, or none.
