@@ -108,12 +108,10 @@ class Client(docker.APIClient):
 
     def _check(self, request: requests.PreparedRequest) -> None:
         """CallNotListed: the request is not on the list, or its feature is not used."""
-        url, method = request.url or "", request.method or ""
-        target = url.removeprefix(self._prepared_base_url)
-        call = None
-        # A fragment would not be sent: the URL would not be what is checked.
-        if target != url and "#" not in target:
-            call = find_call(method, target, self.api_version)
+        method = request.method or ""
+        # Another server's URL keeps its scheme, and is on no list.
+        target = (request.url or "").removeprefix(self._prepared_base_url)
+        call = find_call(method, target, self.api_version)
         if call is None:
             raise CallNotListed(
                 f"not sent: {method} {one_line(target, self.mask)} is not on Sidecar's "
