@@ -59,3 +59,14 @@ async def test_each_forbidden_call_is_logged_by_itself(
                 with pytest.raises(EngineForbidden):
                     await call
     assert len(log_lines) == 3
+
+
+async def test_filter_that_demands_a_version_before_every_path_is_named(
+    server: EngineServer, requests: Requests
+) -> None:
+    """Sidecar asks for the version before it knows any."""
+    server.say["/version"] = (403, NO)
+    async with open_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineForbidden, match=r"not on the list \(GET /version\)$"):
+            await engine.containers()
+    assert [request.split()[1] for request in server.requests] == ["/version"]
