@@ -58,12 +58,19 @@ class Client(docker.APIClient):
         self._thread = threading.local()
         self.other_engine = agreement.other
         self.podman = agreement.podman
+        self._said: set[str] = set()
         self._features_in_use = features_in_use
         # Normalized as the URLs of requests are.
         base = requests.Request("GET", self.base_url).prepare().url or ""
         self._prepared_base_url = base.rstrip("/")
         self.mask = mask
         """Masks containers' texts before they are cut, in the thread of the call."""
+
+    def say_once(self, text: str) -> None:
+        """Log a warning, unless this client has logged it before."""
+        if text not in self._said:
+            self._said.add(text)
+            logger.warning("{}; see docs/engine-access.md", text)
 
     def set_deadline(self, until: float) -> None:
         """Set the deadline of this thread's next requests (monotonic seconds)."""

@@ -10,7 +10,12 @@ import msgspec
 import requests
 
 from sidecar.core.model.container import Container, Process
-from sidecar.core.ports.engine import ContainerGone, EngineRefused, EngineTimeout
+from sidecar.core.ports.engine import (
+    ContainerGone,
+    EngineForbidden,
+    EngineRefused,
+    EngineTimeout,
+)
 from sidecar.engine import answers, containers
 from sidecar.engine.client import Client
 from sidecar.engine.containers import ContainerOwner
@@ -68,9 +73,13 @@ def inspect_with_owner(client: Client, container_id: str) -> object:
 
     own = None
     if client.podman.tells_stops and podman_answers.needs_own_inspect(raw):
-        with contextlib.suppress(EngineRefused):
+        try:
             full_id = containers.read_id(raw)
             own = _read_json(client, f"/libpod/containers/{full_id}/json")
+        except EngineForbidden as error:
+            client.say_once(f"whose stop it was is not known: {error}")
+        except EngineRefused:
+            pass
     return podman_answers.translate_container(raw, own)
 
 

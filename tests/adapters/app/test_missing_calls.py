@@ -44,6 +44,7 @@ from tests.support.engine_connection import (
     run_engine_server,
 )
 from tests.support.engine_server import EngineServer, raw_container
+from tests.support.podman_answers import be_podman
 from tests.support.remedy_bench import TARGET, WALLET, Wallets
 from tests.support.restore_process import make_record, make_target
 from tests.support.sidecar_host import QUICK, TOKEN, SidecarHost, own_host
@@ -278,7 +279,19 @@ async def restart_task(server: EngineServer) -> str:
     return result
 
 
+async def inspect_ended_container_of_podman(server: EngineServer) -> str:
+    be_podman(server)
+    server.containers[OWN]["State"] |= {
+        "Status": "exited",
+        "FinishedAt": "2026-01-02T03:05:05Z",
+    }
+    async with open_engine(link_to(server, [])) as engine:
+        await engine.inspect(OWN)
+        return str((await engine.inspect(OWN)).stop_report)
+
+
 TOLD: dict[Feature, Told] = {
+    Feature.STOP_REPORT: inspect_ended_container_of_podman,
     Feature.SERVICES: list_services,
     Feature.SERVICE_UPDATE: restart_task,
     Feature.STOP: stop,
@@ -290,6 +303,7 @@ TOLD: dict[Feature, Told] = {
     Feature.RECREATE: recreate,
 }
 WORDS = {
+    Feature.STOP_REPORT: "unknown",
     Feature.DOCTOR: "does not tell its time: is GET /info allowed?",
     Feature.CONTINUE: "done",
 }
