@@ -158,6 +158,7 @@ class Application:
                 self._probing.busy_watcher,
                 self._probing.disk_watcher,
                 self._maintenance.runner,
+                *filter(None, (self._cluster,)),
             ),
             probing=self._probing.scheduler,
             remedies=self._executor,

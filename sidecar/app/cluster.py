@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 from sidecar.app.loop_access import LoopAccess
 from sidecar.clock import SystemClock
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.engine_event_kind import EngineEventKind
+from sidecar.core.model.event import ContainerEventSeen
 from sidecar.core.model.lease import LeaseStatus, OnLost
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.policy.guards.lease import (
     longest_call_s,
     may_hold_lease,
@@ -70,17 +74,31 @@ class ClusterService:
             await self._keeper.release()
             await server.close()
 
-    async def permit(self, token: int, call_s: float, *, committed: bool) -> Reason:
+    def on_step(self, result: StepResult) -> None:
+        """Note signals to containers: another watchdog may be at work."""
+        event = result.event
+        if self._keeper is None or not isinstance(event, ContainerEventSeen):
+            return
+        if event.kind is EngineEventKind.KILL:
+            self._keeper.note_signal(event.container_id, event.at)
+
+    async def permit(
+        self, decision: Decision, call_s: float, *, committed: bool
+    ) -> Reason:
         """Why a call may not be sent now; NO_REASON: it may."""
         keeper = self._keeper
         if keeper is None:
             return Reason.of(R.LEASE_NOT_ASKED)
-        return await keeper.permit(token, call_s, committed=committed)
+        return await keeper.permit(decision, call_s, committed=committed)
 
-    def lasts(self, token: int, call_s: float, *, committed: bool) -> bool:
-        """Is a call still permitted? Asks nobody."""
+    async def check_again(
+        self, decision: Decision, call_s: float, *, committed: bool
+    ) -> Reason:
+        """Why a call is not permitted any more: the last check, which asks nobody."""
         keeper = self._keeper
-        return keeper is not None and keeper.lasts(token, call_s, committed=committed)
+        if keeper is None:
+            return Reason.of(R.LEASE_NOT_ASKED)
+        return await keeper.check_again(decision, call_s, committed=committed)
 
     def component(self) -> Component:
         """Does Redis answer? Without it Sidecar works as ``on_lost`` says."""

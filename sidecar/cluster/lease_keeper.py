@@ -9,6 +9,7 @@ from typing import NamedTuple
 from loguru import logger
 
 from sidecar.cluster.lease_server import HeldAnswer, LeaseServer, ServerLost, View
+from sidecar.core.model.decision import Decision
 from sidecar.core.model.lease import LeaseStatus
 from sidecar.core.model.lease_event import LeaseObserved
 from sidecar.core.model.moment import Moment
@@ -17,7 +18,6 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import NO_REASON, Reason
 from sidecar.core.status import lease as rules
 from sidecar.core.status import lease_protocol as protocol
-from sidecar.core.status.lease_protocol import LeaseAnswer
 
 BEATS_PER_LEASE = 3
 REMEMBERED_S = 600.0
@@ -26,6 +26,7 @@ _CHECK_S = 5.0
 """Time for the last checks between a permit and its call."""
 _SOON_S = 0.05
 RELEASE_S = 2.0
+_MOST_SIGNALS = 100
 
 
 class OwnFacts(NamedTuple):
@@ -61,6 +62,8 @@ class LeaseKeeper:
         self._left_s = 0.0
         self._seen: dict[str, tuple[str, float]] = {}
         """The other watchdogs by name: their id, and when they were last seen."""
+        self._signals: dict[str, float] = {}
+        """The last signal to each container, on our monotonic clock."""
         self.status = status
 
     async def run(self) -> None:
@@ -84,11 +87,20 @@ class LeaseKeeper:
                 self._note(protocol.on_lost(self.status, str(error), self._now()))
         self._post(LeaseObserved(self._now(), self.status))
 
-    async def permit(self, token: int, call_s: float, *, committed: bool) -> Reason:
+    def note_signal(self, container_id: str, at: Moment) -> None:
+        """The engine has reported a signal to a container: others may restart it."""
+        self._signals.pop(container_id, None)
+        self._signals[container_id] = at.mono
+        while len(self._signals) > _MOST_SIGNALS:
+            del self._signals[next(iter(self._signals))]
+
+    async def permit(
+        self, decision: Decision, call_s: float, *, committed: bool
+    ) -> Reason:
         """Why a call of ``call_s`` may not be sent now; NO_REASON: it may.
 
-        The lease is renewed for the whole call. ``token``: of the decision; 0: it was
-        made without Redis. ``committed``: a daemon was stopped, and must be started.
+        The lease is renewed for the whole call. ``committed``: a daemon was stopped
+        already, and must be started.
         """
         async with self._lock:
             span_s = call_s + _CHECK_S
@@ -97,19 +109,51 @@ class LeaseKeeper:
                 await self._update_lease(self._facts())
             except ServerLost as error:
                 self._note(protocol.on_lost(self.status, str(error), self._now()))
-        objection = self._objection(token, call_s, committed=committed)
+        objection = self._objection(decision, call_s, committed=committed)
         if objection:
             self._post(LeaseObserved(self._now(), self.status))
         return objection
 
-    def lasts(self, token: int, call_s: float, *, committed: bool) -> bool:
-        """Is a call of ``call_s`` still permitted? Asks nobody."""
-        return not self._objection(token, call_s, committed=committed)
+    async def check_again(
+        self, decision: Decision, call_s: float, *, committed: bool
+    ) -> Reason:
+        """Why a call of ``call_s`` is not permitted any more: the last check.
+
+        If others may act without Redis, it waits for our own second: a signal that one
+        of them sends is seen in all other seconds.
+        """
+        if not committed and self._others_may_act():
+            await self._wait_for_second()
+        return self._objection(decision, call_s, committed=committed)
+
+    def _others_may_act(self) -> bool:
+        """Is Redis lost, or is a watchdog that was seen lately perhaps cut off?"""
+        others = {f"{name}/{seen[0]}" for name, seen in self._seen.items()}
+        return bool(self.status.lost) or not others <= self.status.views.keys()
+
+    async def _wait_for_second(self) -> None:
+        rank = self.status.rank
+        while wait_s := protocol.wait_for_second_s(  # noqa: ASYNC110 - a time
+            rank, self._now().wall
+        ):
+            await asyncio.sleep(wait_s)
+
+    def _objection(
+        self, decision: Decision, call_s: float, *, committed: bool
+    ) -> Reason:
+        run, token = decision.run, decision.lease_token
+        signalled = self._signals.get(run.container_id) if run is not None else None
+        if not committed and signalled is not None and signalled > decision.at.mono:
+            return Reason.of(R.TOLD_TO_STOP)
+        return self._lease_objection(token, call_s, committed=committed)
 
     async def release(self) -> None:
-        """Give the lease back, so that another watchdog need not wait for its end."""
+        """Give the lease back, so that another watchdog need not wait for its end.
+
+        Not in the time of a call: the engine carries it out all the same.
+        """
         async with self._lock:
-            if not self.status.token:
+            if not self.status.token or self._is_calling():
                 return
             try:
                 async with asyncio.timeout(RELEASE_S):
@@ -117,12 +161,14 @@ class LeaseKeeper:
             except (ServerLost, TimeoutError):
                 return
 
-    def _objection(self, token: int, call_s: float, *, committed: bool) -> Reason:
+    def _lease_objection(self, token: int, call_s: float, *, committed: bool) -> Reason:
         status, now_mono = self.status, self._now().mono
         if rules.is_held(status, now_mono) and token in {0, status.token}:
             left_s = status.until_mono - now_mono
             if left_s >= call_s and now_mono >= status.act_from_mono:
                 return NO_REASON
+            if not status.lost:
+                return Reason.of(R.LEASE_TOO_SHORT, seconds=call_s)
         if status.lost:
             if committed or not token:
                 return NO_REASON
@@ -135,43 +181,48 @@ class LeaseKeeper:
     async def _update_lease(self, facts: OwnFacts) -> None:
         """Renew our lease, or try to get it."""
         status, sent_mono = self.status, self._now().mono
-        longest_s = max(status.settings.lease_s, facts.longest_call_s + _CHECK_S)
-        if status.token and facts.can_act:
+        if status.token and (facts.can_act or self._is_calling()):
             span_s = max(status.settings.lease_s, self._call_until_mono - sent_mono)
             held = await self._server.renew(status.token, span_s)
-            if self._is_ours(held, status.token):
-                until_mono = sent_mono + span_s
-                now = self._now()
-                self._note(protocol.on_renewed(status, held.answer, until_mono, now))
+            self._note_answer(held, facts)
+            if held.answer.token == status.token and not held.answer.holder:
+                self._note(protocol.on_renewed(self.status, sent_mono + span_s))
                 return
         elif status.token:
             await self._server.release(status.token)
-            free = LeaseAnswer(0, "", self._wall_of_server())
-            self._note(protocol.on_not_held(status, free, self._now()))
-        await self._try_to_acquire(facts, longest_s)
+            self._note(protocol.on_not_held(status, "", self._now()))
+        await self._try_to_acquire(facts)
 
-    async def _try_to_acquire(self, facts: OwnFacts, longest_s: float) -> None:
+    def _is_calling(self) -> bool:
+        """May a call that was permitted still be under way?"""
+        return self._now().mono < self._call_until_mono
+
+    async def _try_to_acquire(self, facts: OwnFacts) -> None:
         status, sent_mono = self.status, self._now().mono
         # The first answer only tells the time of the server's clock.
         wants = facts.can_act and status.ahead_s is not None
         span_s = status.settings.lease_s if wants else 0.0
+        longest_s = self._longest_s(facts)
         held = await self._server.acquire(status.highest_token, span_s, longest_s)
         self._left_s = held.left_s
-        now = self._now()
-        if wants and not held.answer.holder and held.answer.token:
-            acquired = protocol.on_acquired(
-                status, held.answer, sent_mono, now, longest_s
-            )
-            self._note(acquired)
+        self._note_answer(held, facts)
+        status, answer, now = self.status, held.answer, self._now()
+        if wants and answer.token and not answer.holder:
+            self._note(protocol.on_acquired(status, answer, sent_mono, now))
         else:
-            self._note(protocol.on_not_held(status, held.answer, now))
+            self._note(protocol.on_not_held(status, answer.holder, now))
 
-    @staticmethod
-    def _is_ours(held: HeldAnswer, token: int) -> bool:
-        return held.answer.token == token and not held.answer.holder
+    def _note_answer(self, held: HeldAnswer, facts: OwnFacts) -> None:
+        self._note(
+            protocol.on_answered(
+                self.status, held.answer, self._now(), self._longest_s(facts)
+            )
+        )
 
-    def _wall_of_server(self) -> float:
-        return (self.status.ahead_s or 0.0) + self._now().mono
+    def _longest_s(self, facts: OwnFacts) -> float:
+        """The longest time for which a lease is asked."""
+        lease_s = self.status.settings.lease_s
+        return max(lease_s, facts.longest_call_s + _CHECK_S)
 
     async def _update_views(self, facts: OwnFacts) -> None:
         name, now_mono = self.status.own_name, self._now().mono

@@ -18,16 +18,13 @@ async def check_lease(
     """
     if job.lease is None:
         return None
-    token, seconds = job.decision.lease_token, call_s(stop_timeout_s)
+    decision, seconds = job.decision, call_s(stop_timeout_s)
     must = job.committed
-    objection = await job.lease.permit(token, seconds, committed=must)
-    if objection:
-        return _end(job, objection)
-    if must:
-        return None
-    objection = await _find_other_run(job)
-    if not objection and not job.lease.lasts(token, seconds, committed=must):
-        objection = Reason.of(R.LEASE_TOO_SHORT, seconds=seconds)
+    objection = await job.lease.permit(decision, seconds, committed=must)
+    if not objection and not must:
+        objection = await _find_other_run(job)
+    if not objection:
+        objection = await job.lease.check_again(decision, seconds, committed=must)
     return _end(job, objection) if objection else None
 
 

@@ -86,15 +86,22 @@ class WalletControl(Protocol):
 class LeaseGate(Protocol):
     """The lease of several watchdogs, asked right before a call to the engine."""
 
-    async def permit(self, token: int, call_s: float, *, committed: bool) -> Reason:
+    async def permit(
+        self, decision: Decision, call_s: float, *, committed: bool
+    ) -> Reason:
         """Why a call that lasts ``call_s`` may not be sent now; NO_REASON: it may.
 
-        ``token``: the fencing token of the decision. ``committed``: a daemon was
-        stopped already, and must be started. Never raises; takes some seconds at most.
+        ``committed``: a daemon was stopped already, and must be started. Never raises;
+        takes some seconds at most.
         """
 
-    def lasts(self, token: int, call_s: float, *, committed: bool) -> bool:
-        """Is such a call still permitted? Asks nobody."""
+    async def check_again(
+        self, decision: Decision, call_s: float, *, committed: bool
+    ) -> Reason:
+        """Why such a call is not permitted any more: the last check, which asks nobody.
+
+        It may wait some seconds for the turn of this watchdog.
+        """
 
 
 class RemedyExecutor(Protocol):

@@ -31,42 +31,48 @@ class LeaseAnswer(NamedTuple):
     is_fresh: bool = False
 
 
-def on_acquired(
-    status: LeaseStatus,
-    answer: LeaseAnswer,
-    sent_mono: float,
-    now: Moment,
-    longest_call_s: float,
+def on_answered(
+    status: LeaseStatus, answer: LeaseAnswer, now: Moment, longest_call_s: float
 ) -> LeaseStatus:
-    """We hold the lease from now on, with a new token."""
-    had_it = status.token > 0 and status.until_mono > now.mono
-    is_doubtful = answer.is_fresh or _has_stepped(status, answer, now)
+    """Redis has answered. In doubt about earlier leases nobody acts for a while.
+
+    Each watchdog finds the doubt by itself, whoever gets the lease next.
+    """
     act_from_mono = status.act_from_mono
-    if is_doubtful and not had_it:
+    has_it = status.token > 0 and status.until_mono > now.mono
+    if (answer.is_fresh or _has_stepped(status, answer, now)) and not has_it:
         act_from_mono = now.mono + max(status.settings.lease_s, longest_call_s)
     return replace(
-        _answered(status, answer, now),
-        token=answer.token,
-        until_mono=sent_mono + status.settings.lease_s,
+        status,
+        lost="",
+        asked=True,
         act_from_mono=act_from_mono,
-        holder="",
-        since=now,
+        since=now if status.lost or not status.asked else status.since,
+        highest_token=max(status.highest_token, answer.token),
+        ahead_s=answer.redis_wall - now.mono,
     )
 
 
-def on_renewed(
-    status: LeaseStatus, answer: LeaseAnswer, until_mono: float, now: Moment
+def on_acquired(
+    status: LeaseStatus, answer: LeaseAnswer, sent_mono: float, now: Moment
 ) -> LeaseStatus:
+    """We hold the lease from now on, with a new token."""
+    until_mono = sent_mono + status.settings.lease_s
+    return replace(
+        status, token=answer.token, until_mono=until_mono, holder="", since=now
+    )
+
+
+def on_renewed(status: LeaseStatus, until_mono: float) -> LeaseStatus:
     """Our lease goes on until ``until_mono``, counted from when we asked."""
-    return replace(_answered(status, answer, now), until_mono=until_mono)
+    return replace(status, until_mono=until_mono)
 
 
-def on_not_held(status: LeaseStatus, answer: LeaseAnswer, now: Moment) -> LeaseStatus:
+def on_not_held(status: LeaseStatus, holder: str, now: Moment) -> LeaseStatus:
     """We do not hold the lease: another watchdog does, or nobody."""
-    answered = _answered(status, answer, now)
-    if not status.token and status.holder == answer.holder:
-        return answered
-    return replace(answered, token=0, until_mono=0.0, holder=answer.holder, since=now)
+    if not status.token and status.holder == holder:
+        return status
+    return replace(status, token=0, until_mono=0.0, holder=holder, since=now)
 
 
 def on_lost(status: LeaseStatus, why: str, now: Moment) -> LeaseStatus:
@@ -75,19 +81,8 @@ def on_lost(status: LeaseStatus, why: str, now: Moment) -> LeaseStatus:
     return replace(status, lost=why, since=since)
 
 
-def _answered(status: LeaseStatus, answer: LeaseAnswer, now: Moment) -> LeaseStatus:
-    return replace(
-        status,
-        lost="",
-        asked=True,
-        since=now if status.lost or not status.asked else status.since,
-        highest_token=max(status.highest_token, answer.token),
-        ahead_s=answer.redis_wall - now.mono,
-    )
-
-
 def _has_stepped(status: LeaseStatus, answer: LeaseAnswer, now: Moment) -> bool:
-    """Was Redis's clock set forward since its last answer, or is that not known?"""
+    """Was Redis's clock set forward since its last answer?"""
     if status.ahead_s is None:
         return False
     return answer.redis_wall - now.mono - status.ahead_s > CLOCK_STEP_S
@@ -98,3 +93,17 @@ def find_rank(own: str, others: frozenset[str]) -> int:
     if not others:
         return 0
     return 1 + sum(other < own for other in others)
+
+
+SECONDS = 4
+"""Number of seconds in which each watchdog has one of its own."""
+_USED = 0.5
+"""The part of a second that is used: the rest is for the engine's event."""
+
+
+def wait_for_second_s(rank: int, wall: float) -> float:
+    """The wait until our own second by the wall clock; 0: now, or there is no other."""
+    if rank == 0:
+        return 0.0
+    offset_s = (wall - rank % SECONDS) % SECONDS
+    return 0.0 if offset_s < _USED else SECONDS - offset_s
