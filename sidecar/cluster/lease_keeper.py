@@ -183,7 +183,10 @@ class LeaseKeeper:
         status, sent_mono = self.status, self._now().mono
         if status.token and (facts.can_act or self._is_calling()):
             span_s = max(status.settings.lease_s, self._call_until_mono - sent_mono)
-            held = await self._server.renew(status.token, span_s)
+            # In doubt about an earlier call, the next holder is told of it, too.
+            until_mono = max(self._call_until_mono, status.act_from_mono)
+            call_s = max(0.0, until_mono - sent_mono)
+            held = await self._server.renew(status.token, span_s, call_s)
             self._note_answer(held, facts)
             if held.answer.token == status.token and not held.answer.holder:
                 self._note(protocol.on_renewed(self.status, sent_mono + span_s))

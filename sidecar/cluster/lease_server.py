@@ -30,8 +30,11 @@ class LeaseServer(Protocol):
     async def acquire(self, floor: int, span_s: float, longest_s: float) -> HeldAnswer:
         """Get the lease if nobody holds it. ``span_s`` 0: only look who holds it."""
 
-    async def renew(self, token: int, span_s: float) -> HeldAnswer:
-        """Keep the lease of this token for ``span_s`` from now on."""
+    async def renew(self, token: int, span_s: float, call_s: float) -> HeldAnswer:
+        """Keep the lease of this token for ``span_s`` from now on.
+
+        ``call_s``: for so long a call may be under way; 0: none is.
+        """
 
     async def release(self, token: int) -> None:
         """Give the lease of this token back, if it is still held."""

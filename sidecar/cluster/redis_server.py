@@ -44,6 +44,7 @@ class RedisLeaseServer:
         # The braces keep all keys of a stack in one slot of a Redis cluster.
         prefix = f"sidecar:{{{stack}}}"
         self._lease, self._fence = f"{prefix}:lease", f"{prefix}:fence"
+        self._call_key = f"{prefix}:call"
         self._ids, self._view = f"{prefix}:watchdogs", f"{prefix}:watchdog:"
         self._client: Redis = Redis.from_url(
             url,
@@ -61,16 +62,17 @@ class RedisLeaseServer:
         return await self._ask(
             lambda: self._run(
                 scripts.ACQUIRE,
-                (self._lease, self._fence),
+                (self._lease, self._fence, self._call_key),
                 (self._id, self._name, floor, *spans),
             )
         )
 
-    async def renew(self, token: int, span_s: float) -> HeldAnswer:
-        """Keep the lease of this token for ``span_s`` from now on."""
-        arguments = (self._value(token), _milliseconds(span_s))
+    async def renew(self, token: int, span_s: float, call_s: float) -> HeldAnswer:
+        """Keep the lease of this token; ``call_s``: a call may be under way so long."""
+        spans = (_milliseconds(span_s), _milliseconds(call_s))
+        arguments = (self._value(token), *spans)
         return await self._ask(
-            lambda: self._run(scripts.RENEW, (self._lease,), arguments)
+            lambda: self._run(scripts.RENEW, (self._lease, self._call_key), arguments)
         )
 
     async def release(self, token: int) -> None:
@@ -97,7 +99,8 @@ class RedisLeaseServer:
         return await answer
 
     async def _ask(self, request: Callable[[], Awaitable[Any]]) -> HeldAnswer:
-        is_ours, held, left_ms, seconds, micros, is_fresh = await self._call(request)
+        is_ours, held, left_ms, seconds, micros, *rest = await self._call(request)
+        is_fresh, call_ms = rest
         token, holder_id, holder = _read_value(held)
         own = bool(is_ours)
         if not own and holder_id == self._id:
@@ -107,6 +110,7 @@ class RedisLeaseServer:
             "" if own else holder,
             int(seconds) + int(micros) / 1e6,
             bool(is_fresh),
+            call_ms / 1000,
         )
         return HeldAnswer(answer, max(0.0, left_ms / 1000))
 

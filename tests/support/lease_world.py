@@ -54,6 +54,7 @@ class ModelServer:
     def _forget(self) -> None:
         self._lease: tuple[int, str, float] | None = None
         self._fence = 0
+        self._call_s = 0.0
         self._views: dict[str, tuple[View, float]] = {}
 
     def restart(self) -> None:
@@ -68,11 +69,14 @@ class ModelServer:
             self._lease = None
         return self._lease
 
-    def _answer(self, *, is_fresh: bool = False, own: str = "") -> HeldAnswer:
+    def _answer(
+        self, *, is_fresh: bool = False, is_new: bool = False, own: str = ""
+    ) -> HeldAnswer:
         held = self._held()
         token, name, until = held if held is not None else (0, "", self.wall)
         holder = "" if name == own else name
-        answer = LeaseAnswer(token, holder, self.wall, is_fresh)
+        call_s = self._call_s if not token or is_new else 0.0
+        answer = LeaseAnswer(token, holder, self.wall, is_fresh, call_s)
         return HeldAnswer(answer, until - self.wall)
 
     def acquire(
@@ -91,12 +95,13 @@ class ModelServer:
         if is_fresh:
             self._fence = max(self._fence, floor + 1, int(self.wall))
         self._lease = (self._fence, own, self.wall + span_s)
-        return self._answer(is_fresh=is_fresh, own=own)
+        return self._answer(is_fresh=is_fresh, is_new=True, own=own)
 
-    def renew(self, own: str, token: int, span_s: float) -> HeldAnswer:
+    def renew(self, own: str, token: int, span_s: float, call_s: float) -> HeldAnswer:
         held = self._held()
         if held is not None and held[:2] == (token, own):
             self._lease = (token, own, self.wall + span_s)
+            self._call_s = call_s
             return self._answer(own=own)
         return self._answer()
 
@@ -114,8 +119,8 @@ class ModelServer:
 class ModelEngine:
     """The engine with one container. A call that it has got is carried out."""
 
-    def __init__(self, rng: random.Random, stop_s: float) -> None:
-        self._stop_s = stop_s
+    def __init__(self, rng: random.Random, stop_s: float, slack_s: float = 3.0) -> None:
+        self._longest_s = stop_s + slack_s
         self.container = a_container(NAME, name=NAME, started_at=EPOCH)
         self.failed_run: RunId | None = None
         self.failed_at = 0.0
@@ -155,7 +160,7 @@ class ModelEngine:
     async def _restart(self) -> None:
         self.is_busy = True
         self.tasks.add(asyncio.create_task(self._report_signal()))
-        await asyncio.sleep(self._rng.uniform(0.3, self._stop_s + 3.0))
+        await asyncio.sleep(self._rng.uniform(0.3, self._longest_s))
         self.is_busy = False
         self.container = replace(self.container, started_at=EPOCH + now_s())
         if self._rng.random() < 0.1:
@@ -229,8 +234,8 @@ class Watchdog:
             lambda s: s.acquire(self.own_id, floor, span_s, longest_s)
         )
 
-    async def renew(self, token: int, span_s: float) -> HeldAnswer:
-        return await self._ask(lambda s: s.renew(self.own_id, token, span_s))
+    async def renew(self, token: int, span_s: float, call_s: float) -> HeldAnswer:
+        return await self._ask(lambda s: s.renew(self.own_id, token, span_s, call_s))
 
     async def release(self, token: int) -> None:
         await self._ask(lambda s: s.release(self.own_id, token))

@@ -22,13 +22,15 @@ class LeaseAnswer(NamedTuple):
 
     ``token``: of the lease that is held now, by whomever; 0: nobody holds it.
     ``holder``: the other watchdog; "": it is ours, or nobody's. ``redis_wall``: the
-    time of Redis's clock. ``is_fresh``: Redis did not know the last token.
+    time of Redis's clock. ``is_fresh``: Redis did not know the last token. ``call_s``:
+    nobody holds it any more, and the last holder had announced such a call.
     """
 
     token: int
     holder: str
     redis_wall: float
     is_fresh: bool = False
+    call_s: float = 0.0
 
 
 def on_answered(
@@ -42,6 +44,8 @@ def on_answered(
     has_it = status.token > 0 and status.until_mono > now.mono
     if (answer.is_fresh or _has_stepped(status, answer, now)) and not has_it:
         act_from_mono = now.mono + max(status.settings.lease_s, longest_call_s)
+    elif status.ahead_s is None and not has_it:
+        act_from_mono = now.mono + answer.call_s
     return replace(
         status,
         lost="",

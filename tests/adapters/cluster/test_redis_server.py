@@ -65,10 +65,10 @@ async def test_renewal_is_for_the_holder_of_the_token_only(
 ) -> None:
     async with clients(server, "renew", "a", "b") as (a, b):
         token = (await a.acquire(0, 0.3, LONG_S)).answer.token
-        renewed = await a.renew(token, 20.0)
+        renewed = await a.renew(token, 20.0, 0.0)
         assert (renewed.answer.token, renewed.answer.holder) == (token, "")
         for client, other in ((b, token), (a, token + 1)):
-            answer = (await client.renew(other, 20.0)).answer
+            answer = (await client.renew(other, 20.0, 0.0)).answer
             assert (answer.token, answer.holder) == (token, "a")
         assert (await b.acquire(0, 5.0, LONG_S)).left_s > 15
 
@@ -77,8 +77,24 @@ async def test_lease_that_is_not_renewed_ends(server: RedisServer) -> None:
     async with clients(server, "end", "a", "b") as (a, b):
         token = (await a.acquire(0, 0.2, LONG_S)).answer.token
         await asyncio.sleep(0.25)
-        assert (await a.renew(token, 5.0)).answer.token == 0
+        assert (await a.renew(token, 5.0, 0.0)).answer.token == 0
         assert (await b.acquire(0, 5.0, LONG_S)).answer.token == token + 1
+
+
+async def test_call_of_a_holder_that_died_is_told_to_the_next_one(
+    server: RedisServer,
+) -> None:
+    async with clients(server, "call", "a", "b") as (a, b):
+        token = (await a.acquire(0, 5.0, LONG_S)).answer.token
+        await a.renew(token, 0.2, 40.0)
+        assert (await b.acquire(0, 0.0, LONG_S)).answer.call_s == 0
+        await asyncio.sleep(0.25)
+        assert (await b.acquire(0, 0.0, LONG_S)).answer.call_s == 40
+        answer = (await b.acquire(0, 5.0, LONG_S)).answer
+        assert (answer.token, answer.call_s) == (token + 1, 40)
+        await b.renew(answer.token, 0.2, 0.0)
+        await asyncio.sleep(0.25)
+        assert (await a.acquire(0, 5.0, LONG_S)).answer.call_s == 0
 
 
 async def test_look_takes_nothing_and_tells_the_time_of_the_server(
@@ -194,13 +210,13 @@ async def test_server_that_is_gone_or_silent_is_lost_within_the_deadline(
         server.signal(19)
         began = time.monotonic()
         with pytest.raises(ServerLost, match=r"no answer within 0\.5 s|[Tt]imeout"):
-            await client.renew(token, 5.0)
+            await client.renew(token, 5.0, 0.0)
         assert time.monotonic() - began < 2
         server.kill()
         with pytest.raises(ServerLost, match=r"refused|onnect"):
-            await client.renew(token, 5.0)
+            await client.renew(token, 5.0, 0.0)
         server.start()
         # The same client finds the server that has started again, without its data.
-        assert (await client.renew(token, 5.0)).answer.token == 0
+        assert (await client.renew(token, 5.0, 0.0)).answer.token == 0
         assert (await client.acquire(token, 5.0, LONG_S)).answer.is_fresh
         await client.close()

@@ -1,0 +1,126 @@
+"""Two watchdogs and a Redis in one stack: one acts, the other takes over."""
+
+from functools import partial
+
+import pytest
+
+from tests.engine.harness import (
+    SERVICE,
+    Json,
+    ServiceBox,
+    SidecarBox,
+    Stack,
+    WebhookBox,
+    config,
+    service_target,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+
+LEASE_S = 6
+REDIS_PASSWORD = "pass-word-of-redis"
+REDIS_URL = f"redis://:{REDIS_PASSWORD}@redis:6379/0"
+
+
+def cluster_config() -> Json:
+    settings = config({SERVICE: service_target(depends_on=[])})
+    settings["cluster"] = {
+        "redis_url_file": "/run/secrets/redis_url",
+        "lease": f"{LEASE_S}s",
+    }
+    settings["notify"] = {"channels": {"ops": {"url": "json://webhook:8090/ops"}}}
+    return settings
+
+
+def holds_lease(watcher: SidecarBox) -> bool:
+    metrics = watcher.ask("GET", 9787, "/metrics").text
+    return "\nsidecar_lease_held 1.0" in metrics
+
+
+def sees_health(watcher: SidecarBox) -> bool:
+    return watcher.states() == {SERVICE: "healthy"}
+
+
+def restarts(stack: Stack) -> list[str]:
+    return [line for line in stack.lifecycle_calls() if line.startswith("restart ")]
+
+
+def break_service(stack: Stack, service: ServiceBox, watcher: SidecarBox) -> None:
+    """Let it fail until it is restarted; wait until it works and is seen so."""
+    before = len(restarts(stack))
+    service.control("fail", {"reason": "broken by the test"})
+    stack.wait_for("a restart", lambda: len(restarts(stack)) > before, 90.0)
+    stack.wait_for("it works", lambda: service.health() == 200)
+    stack.wait_for("it is seen", partial(sees_health, watcher))
+
+
+def last_reason(watcher: SidecarBox) -> str:
+    return watcher.decisions(SERVICE, "restart")[-1].message
+
+
+def opened_count(webhook: WebhookBox) -> int:
+    messages = webhook.ask("GET", 8090, "/messages").json()
+    return sum("-opened-" in message["id"] for message in messages)
+
+
+def start_two(stack: Stack) -> tuple[SidecarBox, SidecarBox]:
+    """The holder of the lease, and another watchdog."""
+    start = partial(
+        stack.sidecar, cluster_config(), secrets={"redis_url": f"{REDIS_URL}\n"}
+    )
+    first = start()
+    stack.wait_for("the first holds the lease", lambda: holds_lease(first))
+    second = start(number=2)
+    for watcher in (first, second):
+        stack.wait_for("healthy for both", partial(sees_health, watcher))
+    assert holds_lease(first)
+    assert not holds_lease(second)
+    return first, second
+
+
+def check_one_acts(stack: Stack, first: SidecarBox, second: SidecarBox) -> None:
+    """One failure, two watchdogs: one restart, by the holder, with its token."""
+    assert restarts(stack) == [f"restart {SERVICE}"]
+    assert "lease token " in last_reason(first)
+    held_back = second.decisions(SERVICE, "hold")[-1]
+    assert held_back.fields["guard"] == "lease"
+    assert first.name in held_back.message
+    assert second.decisions(SERVICE, "restart") == []
+
+
+def check_says_loss(watcher: SidecarBox) -> None:
+    assert "without the lease, because Redis does not answer" in last_reason(watcher)
+    ready = watcher.ask("GET", 9787, "/readyz").json()
+    lease = {part["name"]: part for part in ready["components"]}["lease"]
+    assert lease["ok"]
+    assert "Redis is lost" in lease["reason"]
+
+
+def test_one_watchdog_acts_another_takes_over_and_redis_may_die(stack: Stack) -> None:
+    stack.wallet()
+    service, webhook = stack.service(), stack.webhook()
+    redis = stack.container(
+        "sidecar-test-redis:local",
+        "redis",
+        command=f"redis-server --protected-mode no --requirepass {REDIS_PASSWORD}",
+    )
+    first, second = start_two(stack)
+
+    break_service(stack, service, first)
+    check_one_acts(stack, first, second)
+    stack.wait_for("one message", lambda: opened_count(webhook) == 1)
+
+    first.docker.kill(signal="SIGKILL")
+    stack.wait_for("a takeover", lambda: holds_lease(second), LEASE_S + 4.0)
+    break_service(stack, service, second)
+    assert restarts(stack) == [f"restart {SERVICE}"] * 2
+    assert "lease token " in last_reason(second)
+
+    redis.kill()
+    stack.wait_for("the loss", lambda: "Redis is lost" in second.log())
+    break_service(stack, service, second)
+    assert restarts(stack) == [f"restart {SERVICE}"] * 3
+    check_says_loss(second)
+
+    stack.wait_for("one message each", lambda: opened_count(webhook) == 3, 90.0)
+    assert REDIS_PASSWORD not in first.log() + second.log()
