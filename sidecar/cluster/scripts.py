@@ -38,8 +38,8 @@ redis.call('SET', KEYS[1], value, 'NX', 'PX', span_ms)
 return {1, value, span_ms, time[1], time[2], is_fresh, call_ms}
 """
 """KEYS: lease, fence, call. ARGV: id, name, highest token seen, span in ms (0: only
-look), longest span in ms. The time left of a holder is cut to the longest span: it is longer
-only after the server's clock was set back.
+look), longest span in ms. The time left of a holder is cut to the longest span: it is
+longer only after the server's clock was set back.
 """
 
 RENEW = """

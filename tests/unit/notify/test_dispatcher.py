@@ -9,8 +9,10 @@ from types import MappingProxyType
 
 import pytest
 
+from sidecar.core.incidents.message_turn import HOLDER_SENDS_S
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.incident import Incident
+from sidecar.core.model.lease import ClusterSettings, LeaseStatus
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
@@ -520,5 +522,63 @@ def test_successor_waits_after_a_death_during_a_send() -> None:
         (at_once,) = (at for _, at in later["pager"].tries)
         assert DEADLINE_S + DOUBT_WAIT_S <= second <= DEADLINE_S + DOUBT_WAIT_S + 5.0
         assert at_once <= 11.0
+
+    run_virtual(story())
+
+
+def lease(at: Moment, **changes: object) -> LeaseStatus:
+    status = LeaseStatus(ClusterSettings("redis://redis"), "own", since=at, asked=True)
+    return replace(status, **changes)  # type: ignore[arg-type]  # its own fields
+
+
+def test_message_of_a_watchdog_that_only_observes_is_left_to_the_holder() -> None:
+    async def story() -> None:
+        ops, outbox = ScriptedChannel("ops", deliver), MemoryOutbox()
+        harness = DispatcherHarness(outbox, ops)
+        other = lease(LoopClock().now(), holder="b")
+        harness.state = replace(with_incident(harness.state), lease=other)
+        outbox.add(message())
+        about_itself = message(1, OTHER, kind=MessageKind.ENGINE_LOST)
+        outbox.add(about_itself)
+        await harness.run_for(HOLDER_SENDS_S + 10.0)
+        assert [message_id for message_id, _ in ops.tries] == [about_itself.id]
+        assert outbox.given_up_ids == [message().id]
+
+    run_virtual(story())
+
+
+def test_message_that_a_dead_holder_has_not_sent_is_sent_by_the_next_one() -> None:
+    async def story() -> None:
+        ops, outbox = ScriptedChannel("ops", deliver), MemoryOutbox()
+        harness = DispatcherHarness(outbox, ops)
+        now = LoopClock().now()
+        state = with_incident(harness.state)
+        harness.state = replace(state, lease=lease(now, holder="b"))
+        outbox.add(message())
+        running = asyncio.create_task(harness.run_for(60.0))
+        await asyncio.sleep(20.0)
+        assert ops.tries == []
+        harness.state = replace(state, lease=lease(now, token=8, until_mono=1e9))
+        await running
+        assert [message_id for message_id, _ in ops.tries] == [message().id]
+        assert ops.tries[0][1] <= 26.0
+
+    run_virtual(story())
+
+
+@pytest.mark.parametrize(("rank", "after_s"), [(0, 0.0), (1, HOLDER_SENDS_S)])
+def test_without_redis_a_message_is_sent_late_rather_than_never(
+    rank: int, after_s: float
+) -> None:
+    async def story() -> None:
+        ops, outbox = ScriptedChannel("ops", deliver), MemoryOutbox()
+        harness = DispatcherHarness(outbox, ops)
+        lost = lease(LoopClock().now(), lost="timeout", rank=rank)
+        harness.state = replace(with_incident(harness.state), lease=lost)
+        outbox.add(message())
+        await harness.run_for(HOLDER_SENDS_S + 10.0)
+        ((message_id, at),) = ops.tries
+        assert message_id == message().id
+        assert after_s <= at <= after_s + 6.0
 
     run_virtual(story())

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from sidecar.core.model.event import Event
+from sidecar.core.model.lease import ClusterSettings, LeaseStatus
+from sidecar.core.model.lease_event import LeaseObserved
 from sidecar.core.model.maintenance_task import (
     Task,
     TaskKind,
@@ -142,3 +144,29 @@ def test_run_of_a_dead_process_is_recorded_as_interrupted_once() -> None:
     assert (progress.running, progress.last) == (None, interrupted)
     assert progress.taken_wall == AT.wall
     assert world.send(TasksPlanned(started, (PING,))) == ()
+
+
+def with_lease(world: TaskWorld, **changes: object) -> None:
+    status = LeaseStatus(ClusterSettings("redis://redis"), "own", asked=True)
+    world.send(LeaseObserved(AT, replace(status, **changes)))  # type: ignore[arg-type]
+
+
+def test_task_of_another_watchdog_takes_its_time_and_records_nothing() -> None:
+    world = TaskWorld(PING, CLEAN_UP)
+    with_lease(world, holder="b")
+    assert world.send(TaskDue(later(60), "ping", AT.wall + 60)) == ()
+    assert world.send(TaskDue(later(900), "ping", None, 3, AT.wall + 800)) == ()
+    progress = world.state.task_progress["ping"]
+    assert (progress.running, progress.last) == (None, None)
+    assert progress.taken_wall == AT.wall + 800
+    # Each watchdog cleans its own store, and an operator's run is a run.
+    world.send(TaskCompleted(later(1), "clean-up", DONE))
+    assert len(world.send(TaskDue(later(60), "clean-up", AT.wall + 60))) == 1
+    assert len(world.send(TaskRequested(later(90), "ping"))) == 1
+
+
+def test_task_without_redis_is_run_by_the_first_watchdog() -> None:
+    for rank, count in ((0, 1), (1, 1), (2, 0)):
+        world = TaskWorld(PING)
+        with_lease(world, lost="timeout", rank=rank)
+        assert len(world.send(TaskDue(later(60), "ping", AT.wall + 60))) == count

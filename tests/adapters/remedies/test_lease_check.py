@@ -1,0 +1,130 @@
+"""The last checks of several watchdogs before each call to the engine."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.event import RemedyCallResult
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import NO_REASON, Reason
+from tests.support.remedy_bench import Bench
+from tests.support.virtual_time import run_virtual
+
+LOST = Reason.of(R.LEASE_ENDED, reason=Reason.of(R.LEASE_FREE))
+
+
+class Gate:
+    """A lease that answers as it is told, and remembers what was asked."""
+
+    def __init__(self, *answers: Reason, last: Reason = NO_REASON) -> None:
+        self._answers = list(answers)
+        self._last = last
+        self.asked: list[tuple[float, bool]] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    async def permit(
+        self, decision: Decision, call_s: float, *, committed: bool
+    ) -> Reason:
+        self.asked.append((call_s, committed))
+        self.meanwhile()
+        return self._answers.pop(0) if self._answers else NO_REASON
+
+    async def check_again(
+        self, decision: Decision, call_s: float, *, committed: bool
+    ) -> Reason:
+        return self._last
+
+
+def gated_bench(gate: Gate, **container: Any) -> Bench:  # noqa: ANN401
+    bench = Bench(**container)
+    bench.executor.lease = gate
+    return bench
+
+
+def virtual(scenario: Coroutine[Any, Any, None]) -> None:
+    run_virtual(scenario)
+
+
+def test_restart_is_sent_with_a_lease_for_the_whole_call() -> None:
+    async def scenario() -> None:
+        gate = Gate()
+        bench = gated_bench(gate)
+        event = await bench.run_action(Action.RESTART)
+        assert event.result is RemedyCallResult.DONE
+        assert bench.engine.acts == [("restart", "c1")]
+        assert gate.asked == [(15.0, False)]
+
+    virtual(scenario())
+
+
+@pytest.mark.parametrize("when", ["first", "last"])
+@pytest.mark.parametrize("action", [Action.RESTART, Action.START, Action.LOAD_WALLET])
+def test_without_the_lease_nothing_is_sent(when: str, action: Action) -> None:
+    async def scenario() -> None:
+        status = Status.EXITED if action is Action.START else Status.RUNNING
+        gate = Gate(LOST) if when == "first" else Gate(last=LOST)
+        bench = gated_bench(gate, status=status)
+        event = await bench.run_action(action)
+        assert event.result is RemedyCallResult.NOT_SENT
+        assert event.reason == LOST
+        assert bench.engine.acts == []
+        assert bench.wallets.calls == []
+
+    virtual(scenario())
+
+
+def test_container_that_another_watchdog_restarted_meanwhile_is_left_alone() -> None:
+    """The lease is asked for as long as the other one needs."""
+
+    async def scenario() -> None:
+        gate = Gate()
+        bench = gated_bench(gate)
+        gate.meanwhile = lambda: bench.engine.change(
+            "c1", started_at=bench.container.started_at + 5.0
+        )
+        event = await bench.run_action(Action.RESTART)
+        assert event.result is RemedyCallResult.NOT_SENT
+        assert event.reason.code is R.RESTARTED_MEANWHILE
+        assert bench.engine.acts == []
+
+    virtual(scenario())
+
+
+def test_daemon_is_not_asked_to_stop_without_the_lease() -> None:
+    async def scenario() -> None:
+        bench = gated_bench(Gate(LOST))
+        event = await bench.run_action(Action.RESTART, polite_stop_s=90.0, cause=None)
+        assert event.result is RemedyCallResult.NOT_SENT
+        assert bench.wallets.calls == []
+
+    virtual(scenario())
+
+
+def test_lease_that_is_lost_after_the_daemon_has_ended_ends_the_remedy() -> None:
+    """The next holder starts it: here it is not known what will happen."""
+
+    async def scenario() -> None:
+        gate = Gate(NO_REASON, LOST)
+        bench = gated_bench(gate)
+        bench.wallets.on_stop = lambda: bench.engine.crash("c1", 0)
+        event = await bench.run_action(Action.RESTART, polite_stop_s=90.0, cause=None)
+        assert event.result is RemedyCallResult.UNKNOWN
+        assert event.reason == LOST
+        assert bench.engine.acts == []
+        assert gate.asked[-1] == (10.0, True)
+
+    virtual(scenario())
+
+
+def test_recreate_touches_nothing_without_the_lease() -> None:
+    async def scenario() -> None:
+        bench = gated_bench(Gate(LOST))
+        event = await bench.run_action(Action.RECREATE, cause=Cause.HTTP_5XX)
+        assert event.result is RemedyCallResult.NOT_SENT
+        assert bench.engine.acts == []
+
+    virtual(scenario())
