@@ -6,13 +6,13 @@ import pytest
 
 from tests.engine.harness import (
     SERVICE,
+    WALLET,
     Json,
     ServiceBox,
     SidecarBox,
     Stack,
     WebhookBox,
-    config,
-    service_target,
+    pair_config,
 )
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
@@ -23,7 +23,7 @@ REDIS_URL = f"redis://:{REDIS_PASSWORD}@redis:6379/0"
 
 
 def cluster_config() -> Json:
-    settings = config({SERVICE: service_target(depends_on=[])})
+    settings = pair_config()
     settings["cluster"] = {
         "redis_url_file": "/run/secrets/redis_url",
         "lease": f"{LEASE_S}s",
@@ -38,7 +38,7 @@ def holds_lease(watcher: SidecarBox) -> bool:
 
 
 def sees_health(watcher: SidecarBox) -> bool:
-    return watcher.states() == {SERVICE: "healthy"}
+    return watcher.states() == {WALLET: "healthy", SERVICE: "healthy"}
 
 
 def restarts(stack: Stack) -> list[str]:
