@@ -1,7 +1,8 @@
 """Settings of several watchdogs, and their faults."""
 
+import re
 from collections.abc import Iterator
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from msgspec import UnsetType
 
@@ -16,6 +17,8 @@ from sidecar.core.model.lease import ClusterSettings, OnLost
 SHORTEST_LEASE_S, LONGEST_LEASE_S = 5.0, 300.0
 _PATH = "cluster.redis_url"
 _SCHEMES = frozenset({"redis", "rediss", "unix"})
+_OPTIONS = frozenset({"db", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+_DATABASE = re.compile(r"/?[0-9]{0,4}")
 _ADDRESS = "an address such as redis://:PASSWORD@redis:6379/0, or rediss:// for TLS"
 
 
@@ -69,4 +72,11 @@ def _learn_password(url: str, reader: SecretReader) -> bool:
     password = credentials.partition(":")[2]
     if at and password:
         reader.values.extend({password, unquote(password)})
-    return bool(parts.hostname) or (scheme == "unix" and bool(parts.path))
+    if (
+        not {key for key, _ in parse_qsl(parts.query, keep_blank_values=True)}
+        <= _OPTIONS
+    ):
+        return False
+    if scheme == "unix":
+        return bool(parts.path)
+    return bool(parts.hostname) and _DATABASE.fullmatch(parts.path) is not None

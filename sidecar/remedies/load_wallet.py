@@ -16,7 +16,8 @@ async def carry_out(job: RemedyContext) -> RemedyExecution:
         return RemedyExecution(
             RemedyCallResult.FAILED, Reason.of(R.NO_WALLET_DAEMON), job.container
         )
-    early_end = await check_lease(job, job.decision.polite_stop_s)
+    # A second load does no harm: no other watchdog need wait for the end of this one.
+    early_end = await check_lease(job, 0.0)
     if early_end is not None:
         return early_end
     job.committed = True

@@ -23,7 +23,10 @@ def server_names() -> list[str]:
 
 
 class RedisServer:
-    """One server without persistence; it can be killed, frozen and started again."""
+    """One server without persistence; it can be killed, frozen and started again.
+
+    ``options`` are added to its command, with ``{port}`` for its port.
+    """
 
     def __init__(self, name: str, folder: Path, *options: str) -> None:
         self._program = SERVERS / name
@@ -42,7 +45,7 @@ class RedisServer:
         command = [
             *(str(self._program), "--port", str(self.port), "--bind", "127.0.0.1"),
             *("--save", "", "--appendonly", "no", "--dir", str(self._folder)),
-            *self._options,
+            *(option.format(port=self.port) for option in self._options),
         ]
         self._process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -294,6 +294,22 @@ def test_run_command_imports_no_libraries_of_the_command_line() -> None:
     assert {top(m) for m in modules_of_run()} & HEAVY_FOR_RUN == set()
 
 
+def test_run_command_imports_redis_only_for_several_watchdogs() -> None:
+    modules = modules_of_run()
+    assert "sidecar.app.cluster" in modules
+    assert {top(m) for m in modules} & {"redis"} == set()
+    assert {m for m in modules if m.startswith("sidecar.cluster")} == set()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in SOURCES if not p.is_relative_to(PACKAGE / "cluster")],
+    ids=name_of,
+)
+def test_only_the_cluster_package_imports_redis(path: Path) -> None:
+    assert "redis" not in third_parties(path)
+
+
 def test_run_command_imports_the_status_page_only_at_a_visit() -> None:
     modules = modules_of_run()
     assert "sidecar.web.page.loader" in modules

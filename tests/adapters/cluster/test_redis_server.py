@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
+import trustme
 
 from sidecar.cluster.lease_server import ServerLost, View
 from sidecar.cluster.redis_server import RedisLeaseServer
@@ -220,3 +221,33 @@ async def test_server_that_is_gone_or_silent_is_lost_within_the_deadline(
         assert (await client.renew(token, 5.0, 0.0)).answer.token == 0
         assert (await client.acquire(token, 5.0, LONG_S)).answer.is_fresh
         await client.close()
+
+
+async def test_encrypted_connection_is_for_a_server_with_a_trusted_certificate(
+    tmp_path: Path,
+) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    files = {
+        "ca.pem": authority.cert_pem,
+        "stranger.pem": stranger.cert_pem,
+        "cert.pem": certificate.cert_chain_pems[0],
+        "key.pem": certificate.private_key_pem,
+    }
+    for name, blob in files.items():
+        blob.write_to_path(tmp_path / name)
+    options = (
+        *("--port", "0", "--tls-port", "{port}", "--tls-auth-clients", "no"),
+        *("--tls-cert-file", str(tmp_path / "cert.pem")),
+        *("--tls-key-file", str(tmp_path / "key.pem")),
+    )
+    with _own_server(tmp_path, *options) as server:
+        for name, is_trusted in (("ca.pem", True), ("stranger.pem", False)):
+            url = f"rediss://127.0.0.1:{server.port}/0?ssl_ca_certs={tmp_path / name}"
+            client = RedisLeaseServer(url, "s", ("id", "a"), 2.0)
+            if is_trusted:
+                assert (await client.acquire(0, 5.0, LONG_S)).answer.holder == ""
+            else:
+                with pytest.raises(ServerLost, match=r"(?i)certificate"):
+                    await client.acquire(0, 5.0, LONG_S)
+            await client.close()

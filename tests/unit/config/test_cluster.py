@@ -53,6 +53,9 @@ def test_password_in_percent_form_is_masked_in_both_forms(tmp_path: Path) -> Non
         "redis://",
         "redis://redis:port",
         "redis://:p/w@redis:6379",
+        "redis://redis:6379/zero",
+        "rediss://redis:6379/0?ssl_cert_reqs=none",
+        "redis://redis:6379/0?unknown_option=1",
     ],
 )
 def test_another_text_is_refused_and_not_shown(url: str, tmp_path: Path) -> None:
