@@ -103,14 +103,16 @@ class LeaseKeeper:
         already, and must be started.
         """
         async with self._lock:
-            span_s = call_s + _CHECK_S
-            self._call_until_mono = self._now().mono + span_s
+            before_mono = self._call_until_mono
+            until_mono = self._now().mono + call_s + _CHECK_S
+            self._call_until_mono = max(before_mono, until_mono)
             try:
                 await self._update_lease(self._facts())
             except ServerLost as error:
                 self._note(protocol.on_lost(self.status, str(error), self._now()))
         objection = self._objection(decision, call_s, committed=committed)
         if objection:
+            self._call_until_mono = before_mono
             self._post(LeaseObserved(self._now(), self.status))
         return objection
 

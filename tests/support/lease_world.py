@@ -33,7 +33,7 @@ PROBE_S = 2.0
 THRESHOLD = 3
 DETECTED_S = (THRESHOLD + 1) * PROBE_S
 TIMEOUT_S = 2.0
-PREPARED_S = 15.0
+PREPARED_S = 20.0
 FAULTY_MOMENTS = 0.3
 """The share of decisions and calls with a fault at that moment."""
 TARGET = Target(NAME)
