@@ -2,8 +2,8 @@
 
 import os
 
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.lease_world import LeaseWorld
-from tests.support.virtual_time import run_virtual
 
 RUNS = int(os.environ.get("SIDECAR_TEST_LEASE_RUNS", "150"))
 FIRST_SEED = int(os.environ.get("SIDECAR_TEST_SEED", "0"))

@@ -11,8 +11,8 @@ from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import NO_REASON, Reason
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.remedy_bench import Bench
-from tests.support.virtual_time import run_virtual
 
 LOST = Reason.of(R.LEASE_ENDED, reason=Reason.of(R.LEASE_FREE))
 
