@@ -105,10 +105,11 @@ def test_one_watchdog_acts_another_takes_over_and_redis_may_die(stack: Stack) ->
         command=f"redis-server --protected-mode no --requirepass {REDIS_PASSWORD}",
     )
     first, second = start_two(stack)
+    at_start = opened_count(webhook)
 
     break_service(stack, service, first)
     check_one_acts(stack, first, second)
-    stack.wait_for("one message", lambda: opened_count(webhook) == 1)
+    stack.wait_for("a message", lambda: opened_count(webhook) > at_start)
 
     first.docker.kill(signal="SIGKILL")
     stack.wait_for("a takeover", lambda: holds_lease(second), LEASE_S + 4.0)
@@ -122,5 +123,7 @@ def test_one_watchdog_acts_another_takes_over_and_redis_may_die(stack: Stack) ->
     assert restarts(stack) == [f"restart {SERVICE}"] * 3
     check_says_loss(second)
 
-    stack.wait_for("one message each", lambda: opened_count(webhook) == 3, 90.0)
+    # One message for each failure, of whichever watchdog.
+    stack.wait_for("all messages", lambda: opened_count(webhook) >= at_start + 3, 90.0)
+    assert opened_count(webhook) == at_start + 3
     assert REDIS_PASSWORD not in first.log() + second.log()
