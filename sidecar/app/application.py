@@ -87,7 +87,11 @@ class Application:
         self._planner = Planner(self._clock, self.post, loop.is_in_window)
         metrics.planned_times = lambda: self._planner.upcoming_times(1)
         self._cluster = build_cluster(
-            restored.state.lease, context.stack, loop, texts.mask, self._is_alive
+            restored.state.lease,
+            context.stack,
+            loop,
+            texts.mask,
+            lambda: self._health.liveness().ok,
         )
         self._executor = self._build_executor()
         self._maintenance = self._build_maintenance()
@@ -223,9 +227,6 @@ class Application:
     def post(self, event: Event) -> None:
         """Put an event in the loop's queue."""
         self._watchdog.post(event)
-
-    def _is_alive(self) -> bool:
-        return self._health.liveness().ok
 
     async def run(self, stop: asyncio.Event, changed: asyncio.Event) -> None:
         """Watch until ``stop`` is set; OSError where the address is taken.
