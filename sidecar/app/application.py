@@ -87,11 +87,7 @@ class Application:
         self._planner = Planner(self._clock, self.post, loop.is_in_window)
         metrics.planned_times = lambda: self._planner.upcoming_times(1)
         self._cluster = build_cluster(
-            restored.state.lease,
-            context.stack,
-            loop,
-            texts.mask,
-            lambda: self._health.liveness().ok,
+            restored.state.lease, context.stack, loop, texts.mask
         )
         self._executor = self._build_executor()
         self._maintenance = self._build_maintenance()

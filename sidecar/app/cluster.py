@@ -2,11 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sidecar.app.loop_access import LoopAccess
+from sidecar.app.loop_access import STALLED_S, LoopAccess
 from sidecar.clock import SystemClock
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.engine_event_kind import EngineEventKind
@@ -40,13 +39,11 @@ class ClusterService:
         stack: str,
         loop: LoopAccess,
         mask: Mask,
-        is_alive: Callable[[], bool],
     ) -> None:
         self._initial = status
         self._stack = stack
         self._loop = loop
         self._mask = mask
-        self._is_alive = is_alive
         self._clock = SystemClock()
         self._keeper: LeaseKeeper | None = None
 
@@ -111,7 +108,8 @@ class ClusterService:
         from sidecar.cluster.lease_keeper import OwnFacts  # noqa: PLC0415 - if needed
 
         state = self._loop.state()
-        can_act = self._is_alive() and may_hold_lease(state, self._clock.now())
+        is_alive = self._loop.stalled_s() <= STALLED_S
+        can_act = is_alive and may_hold_lease(state, self._clock.now())
         return OwnFacts(can_act, longest_call_s(state), names_down(state))
 
 
@@ -120,12 +118,11 @@ def build_cluster(
     stack: str,
     loop: LoopAccess,
     mask: Mask,
-    is_alive: Callable[[], bool],
 ) -> ClusterService | None:
-    """The lease, if the settings have one. ``is_alive``: does the loop make steps?"""
+    """The lease, if the settings have one."""
     if status is None:
         return None
-    return ClusterService(status, stack, loop, mask, is_alive)
+    return ClusterService(status, stack, loop, mask)
 
 
 async def run_cluster(cluster: ClusterService | None) -> None:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from sidecar.app.cluster import ClusterService
+from sidecar.app.loop_access import STALLED_S
 from sidecar.app.notifications import NotificationService
 from sidecar.app.target_source import TargetSource
 from sidecar.balancer.agent_server import AgentServer
@@ -13,9 +14,6 @@ from sidecar.probes.scheduler import IntervalProbeScheduler
 from sidecar.schedule.planner import Planner
 from sidecar.storage.store import SqliteStore
 from sidecar.watchdog import Watchdog
-
-STALLED_S = 10.0
-"""Seconds without a step after which the loop counts as dead."""
 
 OVERSLEPT_S = 60.0
 """Seconds without a check of the schedule (every 30 s) that are too long."""
