@@ -17,6 +17,7 @@ from sidecar.clock import SystemClock
 from sidecar.core.backup.finding import Finding, FindingCode
 from sidecar.core.backup.result import BackupResult, TargetBackups, VerifyResult
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Status
 from sidecar.core.model.event import Event
 from sidecar.core.model.maintenance_task import (
     HttpCall,
@@ -29,6 +30,7 @@ from sidecar.core.model.maintenance_task import (
     TaskResult,
     TaskRun,
 )
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.task_event import TaskCompleted, TaskDue, TasksPlanned
@@ -105,8 +107,8 @@ class Bench:
         assert isinstance(event, TaskCompleted)
         self.results.put_nowait(event)
 
-    def begin(self, task: Task) -> None:
-        run = TaskRun(task.name, task.kind, 0.0, self.world.now)
+    def begin(self, task: Task, outcome: TaskOutcome | None = None) -> None:
+        run = TaskRun(task.name, task.kind, 0.0, self.world.now, outcome=outcome)
         state = replace(self.world.state, tasks=MappingProxyType({task.name: task}))
         step = StepResult(TaskCompleted(run.began, "", None), (), (), (), state)  # type: ignore[arg-type]
         self.runner.on_step(step._replace(task_runs=(run,)))
@@ -200,6 +202,24 @@ async def test_command_without_a_running_container_fails_with_the_reason() -> No
     result = await bench.run(COMMAND)
     assert "exec is *** forbidden" in str(result.summary)
     assert bench.engine.calls[-1] == ("execute", container.id)
+
+
+async def test_command_is_not_run_in_a_container_that_has_ended() -> None:
+    bench = Bench()
+    key = InstanceId(WALLET, 1)
+    ended = replace(bench.world.containers[key], status=Status.EXITED)
+    bench.world.containers[key] = ended
+    bench.world.relist()
+    result = await bench.run(COMMAND)
+    assert f"no container of {WALLET} runs" in str(result.summary)
+    assert bench.engine.calls == []
+
+
+async def test_run_that_has_ended_is_not_carried_out_again() -> None:
+    bench = Bench()
+    bench.begin(COMMAND, TaskOutcome.DONE)
+    await asyncio.sleep(0.05)
+    assert (bench.engine.calls, bench.results.empty()) == ([], True)
 
 
 async def test_request_is_sent_once_and_judged_by_its_status() -> None:
@@ -333,11 +353,27 @@ async def test_health_summary_names_what_does_not_work() -> None:
     assert details(result) == [f"{SERVICE} is down"]
 
 
+async def test_health_summary_counts_an_open_incident_of_a_target_that_works() -> None:
+    bench = Bench()
+    bench.world.works(WALLET, SERVICE)
+    working = bench.world.state
+    bench.world.fails(WALLET, Cause.REFUSED)
+    incidents = bench.world.state.incidents
+    bench.world.state = replace(working, incidents=incidents)
+    result = await bench.run(SUMMARY)
+    assert (result.outcome, result.details) == (TaskOutcome.FINDINGS, ())
+    assert str(result.summary) == "2 of 2 targets work; open incidents: 1"
+
+
 async def test_health_summary_names_tasks_without_success() -> None:
     bench = Bench()
     bench.world.works(WALLET, SERVICE)
-    bench.world.send(TasksPlanned(bench.world.now, (COMMAND,)))
-    bench.world.send(TaskDue(bench.world.now, "vacuum", bench.world.now.wall))
+    beat = Task("beat", TaskKind.HTTP, "")
+    bench.world.send(TasksPlanned(bench.world.now, (COMMAND, beat)))
+    for name in ("vacuum", "beat"):
+        bench.world.send(TaskDue(bench.world.now, name, bench.world.now.wall))
+    done = TaskResult(TaskOutcome.DONE, text_reason("it answered"))
+    bench.world.send(TaskCompleted(bench.world.now, "beat", done))
     failed = TaskResult(TaskOutcome.FAILED, text_reason("no space"))
     bench.world.send(TaskCompleted(bench.world.now, "vacuum", failed))
     result = await bench.run(SUMMARY)
@@ -359,6 +395,23 @@ async def test_report_has_a_line_for_each_target_and_one_for_tasks() -> None:
     assert lines[2] == "runs of maintenance tasks: 0, of which 0 were no success"
 
 
+async def test_report_counts_the_runs_of_its_period() -> None:
+    bench = Bench()
+    now = SystemClock().now()
+    bench.journal.runs = [
+        TaskRun("vacuum", TaskKind.COMMAND, 0.0, at, outcome=outcome)
+        for at in (now, replace_wall(now, -2 * DAY_S))
+        for outcome in (TaskOutcome.DONE, TaskOutcome.FAILED)
+    ]
+    period = Task("report", TaskKind.REPORT, "", does=ReportPeriod(DAY_S))
+    lines = details(await bench.run(period))
+    assert lines[-1] == "runs of maintenance tasks: 2, of which 1 were no success"
+
+
+def replace_wall(moment: Moment, by_s: float) -> Moment:
+    return Moment(moment.mono, moment.wall + by_s)
+
+
 async def test_config_check_finds_faults_hazards_and_missing_containers() -> None:
     bench = Bench()
     bench.world.works(WALLET, SERVICE)
@@ -378,9 +431,21 @@ async def test_config_check_finds_faults_hazards_and_missing_containers() -> Non
     ]
 
 
+async def test_config_check_finds_a_target_without_a_container() -> None:
+    bench = Bench()
+    bench.world.works(WALLET, SERVICE)
+    del bench.world.containers[InstanceId(SERVICE, 1)]
+    bench.world.relist()
+    bench.outputs = {"config": GOOD, "doctor": NO_HAZARDS}
+    result = await bench.run(CHECK)
+    assert result.outcome is TaskOutcome.FINDINGS
+    assert [line.startswith(f"{SERVICE} is ") for line in details(result)] == [True]
+
+
 async def test_config_check_without_an_answer_fails() -> None:
     bench = Bench()
-    for doctor in (OwnOutput(2, "", "no engine\n"), OwnOutput(0, "{", "")):
+    no_engine = OwnOutput(2, '{"hazards": []}', "no engine\n")
+    for doctor in (no_engine, OwnOutput(0, "{", "")):
         bench.outputs = {"config": GOOD, "doctor": doctor}
         assert (await bench.run(CHECK)).outcome is TaskOutcome.FAILED
 

@@ -10,13 +10,21 @@ import pytest
 from loguru import logger
 
 from sidecar.core.model.event import Event, PlannedRestartDue
+from sidecar.core.model.maintenance_task import (
+    Task,
+    TaskKind,
+    TaskProgress,
+    taken_walls,
+)
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import PlannedRestartSettings, Target
+from sidecar.core.model.task_event import TaskDue
 from sidecar.core.ports.loop import PlannedTime
 from sidecar.schedule import schedule_loop
 from sidecar.schedule.cron import CronLine, due_times
 from sidecar.schedule.planner import Planner
 from sidecar.schedule.schedule_loop import LONGEST_SLEEP_S
+from sidecar.schedule.task_planner import TaskPlanner
 from sidecar.schedule.timetable import LATE_S
 from sidecar.simulation.virtual_time import run_virtual
 
@@ -233,6 +241,57 @@ def test_unchanged_target_keeps_its_skip_and_changed_target_loses_it() -> None:
         await asyncio.sleep(DAY_S)
 
     assert run_in_world(story).posted == []
+
+
+def test_changed_plan_of_the_same_time_loses_its_skip() -> None:
+    async def story(world: World) -> None:
+        world.watch("0 3 * * *")
+        world.planner.skip_next("a")
+        plan = PlannedRestartSettings("0 3 * * *", before_limit=True)
+        world.planner.set_targets([Target("a", service="a", preventive=plan)])
+        assert not world.planner.upcoming_times(1)[0].skipped
+
+    run_in_world(story)
+
+
+def test_task_due_before_the_next_wakeup_is_posted_on_time() -> None:
+    """A schedule that appears wakes the planner of tasks as well."""
+
+    async def main() -> list[float]:
+        posted: list[TaskDue] = []
+
+        def post(event: Event) -> None:
+            if isinstance(event, TaskDue):
+                posted.append(event)
+
+        world = World()
+        world.running.cancel()
+        planner = TaskPlanner(world, post)
+        running = asyncio.create_task(planner.run())
+        await asyncio.sleep(1)
+        task = Task("beat", TaskKind.HTTP, "*/5 * * * * *")
+        planner.set_tasks((task,), {})
+        await asyncio.sleep(5)
+        running.cancel()
+        return [event.at.wall for event in posted]
+
+    assert run_virtual(main()) == pytest.approx([MIDNIGHT + 5], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("cron", "timezone", "taken"),
+    [
+        ("0 3 * * *", "UTC", {"beat": 5.0}),
+        ("0 4 * * *", "UTC", {}),
+        ("0 3 * * *", "Asia/Seoul", {}),
+    ],
+)
+def test_progress_of_another_schedule_says_nothing_of_what_was_missed(
+    cron: str, timezone: str, taken: dict[str, float]
+) -> None:
+    task = Task("beat", TaskKind.HTTP, "0 3 * * *")
+    progress = {"beat": TaskProgress(cron, timezone, 5.0)}
+    assert taken_walls({"beat": task}, progress) == taken
 
 
 def test_upcoming_lists_times_of_all_targets_in_order() -> None:
