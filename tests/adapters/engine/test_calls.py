@@ -1,6 +1,7 @@
 """The engine's answers, and the border of the stack, against a small server."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from sidecar.core.ports.engine import (
     EngineRefused,
     EngineTimeout,
     ExecResult,
+    Replacement,
 )
 from sidecar.engine.docker import DockerEngine
 from tests.support.engine_connection import (
@@ -180,6 +182,19 @@ async def test_execute_returns_exit_code_and_end_of_output(
     async with open_engine(link_to(server, requests)) as engine:
         result = await engine.execute(OWN, ("sh", "-c", "exit 3"), 5.0)
     assert result == ExecResult(3, ("x" * 99 + "\n") * 40 + "end\n")
+
+
+async def test_new_container_that_differs_from_its_original_is_refused(
+    server: EngineServer, requests: Requests
+) -> None:
+    created = "c" * 64
+    server.add(raw_container(created) | {"Image": "sha256:other"})
+    server.say["/containers/create"] = (201, json.dumps({"Id": created}).encode())
+    original = raw_container(OWN) | {"Image": "sha256:same"}
+    plan = Replacement("x", b"{}", (), json.dumps(original).encode())
+    async with open_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineRefused, match="differs in Image"):
+            await engine.create_replacement(plan)
 
 
 async def test_command_without_end_is_distinguished_from_a_silent_engine(
