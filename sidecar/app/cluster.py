@@ -97,6 +97,11 @@ class ClusterService:
             return Reason.of(R.LEASE_NOT_ASKED)
         return await keeper.check_again(decision, call_s, committed=committed)
 
+    def end_call(self) -> None:
+        """The call has ended, or was not sent: the lease need not last for it."""
+        if self._keeper is not None:
+            self._keeper.end_call()
+
     def component(self) -> Component:
         """Does Redis answer? Without it Sidecar works as ``on_lost`` says."""
         status = self._loop.state().lease or self._initial

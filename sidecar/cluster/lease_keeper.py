@@ -128,6 +128,10 @@ class LeaseKeeper:
             await self._wait_for_second()
         return self._objection(decision, call_s, committed=committed)
 
+    def end_call(self) -> None:
+        """The call has ended: from the next beat on the lease has its usual length."""
+        self._call_until_mono = 0.0
+
     def _others_may_act(self) -> bool:
         """Is Redis lost, or is a watchdog that was seen lately perhaps cut off?"""
         others = {f"{name}/{seen[0]}" for name, seen in self._seen.items()}

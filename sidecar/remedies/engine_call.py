@@ -118,7 +118,10 @@ async def _execute_order(job: RemedyContext, order: _Order) -> RemedyExecution:
     sending = asyncio.ensure_future(_send_persistently(job, order.call))
     sending.add_done_callback(_mark_retrieved)
     try:
-        return await _resolve_timeout(job, sending, order)
+        execution = await _resolve_timeout(job, sending, order)
+        if job.lease is not None and execution.result is not RemedyCallResult.UNKNOWN:
+            job.lease.end_call()
+        return execution
     finally:
         # A call that was not sent yet must not be sent; a sent one is not undone.
         sending.cancel()

@@ -41,5 +41,7 @@ async def _find_other_run(job: RemedyContext) -> Reason:
 
 def _end(job: RemedyContext, objection: Reason) -> RemedyExecution:
     """Nothing is sent any more; after a first call, what happens is not known."""
+    if job.lease is not None and not job.committed:
+        job.lease.end_call()
     result = RemedyCallResult.UNKNOWN if job.committed else RemedyCallResult.NOT_SENT
     return RemedyExecution(result, objection)

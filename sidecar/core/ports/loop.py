@@ -103,6 +103,9 @@ class LeaseGate(Protocol):
         It may wait some seconds for the turn of this watchdog.
         """
 
+    def end_call(self) -> None:
+        """The call has ended, or was not sent: the lease need not last for it."""
+
 
 class RemedyExecutor(Protocol):
     """Carries out remedies and inspections; their results come back as events."""

@@ -24,6 +24,7 @@ class Gate:
         self._answers = list(answers)
         self._last = last
         self.asked: list[tuple[float, bool]] = []
+        self.ended_calls = 0
         self.meanwhile: Callable[[], object] = lambda: None
 
     async def permit(
@@ -37,6 +38,9 @@ class Gate:
         self, decision: Decision, call_s: float, *, committed: bool
     ) -> Reason:
         return self._last
+
+    def end_call(self) -> None:
+        self.ended_calls += 1
 
 
 def gated_bench(gate: Gate, **container: Any) -> Bench:  # noqa: ANN401
@@ -57,6 +61,7 @@ def test_restart_is_sent_with_a_lease_for_the_whole_call() -> None:
         assert event.result is RemedyCallResult.DONE
         assert bench.engine.acts == [("restart", "c1")]
         assert gate.asked == [(15.0, False)]
+        assert gate.ended_calls == 1
 
     virtual(scenario())
 
@@ -116,6 +121,7 @@ def test_lease_that_is_lost_after_the_daemon_has_ended_ends_the_remedy() -> None
         assert event.reason == LOST
         assert bench.engine.acts == []
         assert gate.asked[-1] == (10.0, True)
+        assert gate.ended_calls == 0
 
     virtual(scenario())
 
