@@ -77,7 +77,10 @@ def blocking_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             )
 
     monkeypatch.setattr(blockbuster.blockbuster, "BlockingError", RecordedBlockingError)
-    with blockbuster_ctx("sidecar"):
+    with blockbuster_ctx("sidecar") as blockbuster_of_test:
+        # A loop in virtual time waits for the work of threads on purpose.
+        lock = blockbuster_of_test.functions["threading.Lock.acquire"]
+        lock.can_block_in("sidecar/simulation/virtual_time.py", "_work")
         yield blocked_calls
     if blocked_calls:
         pytest.fail(
