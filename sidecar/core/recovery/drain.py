@@ -44,7 +44,7 @@ def is_over(state: State, instance: Instance, at: Moment) -> bool:
     if instance.health.up is False:
         return True
     wait = busy_wait.find_wait(state, instance)
-    if wait is None or at.mono - remedy.began.mono < NOTICE_S:
+    if wait is None:
         return False
     was_noticed = wait.answered_mono - remedy.began.mono >= NOTICE_S
     return was_noticed and busy_wait.is_free(wait, at)

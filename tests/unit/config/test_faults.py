@@ -200,6 +200,17 @@ def test_a_probe_that_cannot_work_is_refused(
     assert set(faults) == {f"targets.t.probe.{path}"}
 
 
+def test_a_drain_or_pause_without_end_is_refused(tmp_path: Path) -> None:
+    text = """
+    targets:
+      a: {{probe: {{type: docker}}, rolling: {{drain: {}, pause: {}}}}}
+    """
+    assert set(faults_of(text.format("2h", "61m"), tmp_path)) == {
+        "targets.a.rolling.drain",
+        "targets.a.rolling.pause",
+    }
+
+
 def test_a_settle_time_too_short_to_see_a_recovery_is_refused(tmp_path: Path) -> None:
     text = """
     targets:

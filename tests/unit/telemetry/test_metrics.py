@@ -16,7 +16,11 @@ from prometheus_client.samples import Sample
 
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.decision import Action
-from sidecar.core.model.event import EngineReachabilityChanged, PlannedRestartDue
+from sidecar.core.model.event import (
+    EngineReachabilityChanged,
+    PlannedRestartDue,
+    RestartRequested,
+)
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.lane import LaneName
@@ -28,7 +32,7 @@ from sidecar.core.model.probe_result import (
     probe_success,
 )
 from sidecar.core.model.probe_settings import ElectronCashProbe
-from sidecar.core.model.target import RestartSettings
+from sidecar.core.model.target import InstanceId, RestartSettings, RollingSettings
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.telemetry.metric_definitions import DEFINITIONS, MetricType, write_document
@@ -36,7 +40,7 @@ from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.state_gauges import state_gauges
 from tests.support.message_world import MessageWorld
 from tests.support.repository import REPOSITORY
-from tests.support.rule_world import SERVICE, WALLET
+from tests.support.rule_world import SERVICE, WALLET, container
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 PROMISED = {
@@ -179,6 +183,22 @@ async def test_a_target_starts_at_zero() -> None:
     assert (
         await scraped.value("sidecar_recovery_seconds_count", target=WALLET.name) == 0
     )
+
+
+async def test_a_drained_replica_is_up_and_in_its_own_state() -> None:
+    scraped = Scraped()
+    world = scraped.world
+    name = SERVICE.name
+    world.targets = (replace(SERVICE, rolling=RollingSettings(30.0)),)
+    world.containers = {InstanceId(name, n): container(name, n) for n in (1, 2)}
+    world.relist()
+    world.works(f"{name}-1", f"{name}-2")
+    world.send(RestartRequested(world.now, f"{name}-1"))
+    labels = {"target": f"{name}-1"}
+    assert await scraped.value("sidecar_target_up", **labels) == 1
+    state = "sidecar_target_state"
+    assert await scraped.value(state, state="draining", **labels) == 1
+    assert await scraped.value(state, state="healthy", **labels) == 0
 
 
 async def test_an_outage_and_its_recovery_are_counted() -> None:

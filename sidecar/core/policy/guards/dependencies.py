@@ -33,8 +33,7 @@ def check_remedy_running(case: GuardInput) -> Reason | None:
     plan = case.state.plan
     if plan is None or case.trigger is not Trigger.PLANNED:
         return None
-    is_step = case.instance.id in plan.remaining_ids
-    if case.finishes or (is_step and plan.trigger is Trigger.PLANNED):
+    if case.finishes or case.instance.id in plan.remaining_ids:
         return None
     rolls = plan.trigger is Trigger.OPERATOR
     return Reason.of(R.ROLL_RUNNING if rolls else R.PLAN_RUNNING, root=plan.target)

@@ -4,9 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from sidecar.core.incidents.payment_impact import (
+    Payments,
+    payment_impact_of_stack,
+)
 from sidecar.core.model.busy_wait import BusyAnswer, BusyVerdict
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import (
     BusyAnswered,
     PauseRequested,
@@ -187,6 +192,33 @@ def test_a_drain_of_a_busy_replica_ends_after_its_longest_time() -> None:
     assert "is still busy" in str(world.last(FIRST).reason)
 
 
+def test_nobody_is_asked_any_more_once_a_drain_ends_without_the_restart() -> None:
+    world = start_replicas(BUSY)
+    ask(world)
+    assert world.state.busy_waits
+    world.notice(FIRST, EngineEventKind.KILL, signal=15)
+    world.exits(FIRST, 143)
+    world.wait(0.5)
+    assert world.instance(FIRST).state is TargetState.STOPPED
+    assert not world.state.busy_waits
+
+
+def test_a_dependent_is_asked_before_the_drain_and_not_after_it() -> None:
+    wallet = replace(
+        WALLET, rolling=RollingSettings(60.0), preventive=DRAINED.preventive
+    )
+    pair = {InstanceId(WALLET.name, n): container(WALLET.name, n) for n in (1, 2)}
+    leaf = replace(BUSY, depends_on=(WALLET.name,))
+    world = RuleWorld((wallet, leaf), containers=pair)
+    first = f"{WALLET.name}-1"
+    world.works(first, f"{WALLET.name}-2", NAME)
+    world.send(PlannedRestartDue(world.now, WALLET.name))
+    assert world.acts() == []
+    answer(world, BusyVerdict.FREE, NAME)
+    world.wait(60.5)
+    assert world.acts() == [(first, DRAIN), (first, RESTART)]
+
+
 def test_a_planned_restart_drains_each_replica_after_the_pause() -> None:
     world = start_replicas(BUSY)
     world.send(PlannedRestartDue(world.now, NAME))
@@ -235,6 +267,18 @@ def test_a_drain_ends_when_its_planned_restart_is_cancelled() -> None:
     world.wait(DRAIN_S)
     assert world.acts() == [(FIRST, DRAIN)]
     assert world.instance(FIRST).state is TargetState.HEALTHY
+
+
+def test_a_drain_is_no_outage_for_payments() -> None:
+    pair = {InstanceId(WALLET.name, n): container(WALLET.name, n) for n in (1, 2)}
+    wallet = replace(WALLET, rolling=RollingSettings(DRAIN_S))
+    world = RuleWorld((wallet,), containers=pair)
+    first = f"{WALLET.name}-1"
+    world.works(first, f"{WALLET.name}-2")
+    ask(world, first)
+    assert world.instance(first).state is TargetState.DRAINING
+    assert payment_impact_of_stack(world.state).payments is Payments.FINE
+    assert world.state.incidents == {}
 
 
 def test_release_ends_a_drain() -> None:

@@ -167,6 +167,28 @@ def test_the_next_replica_waits_until_the_others_work() -> None:
     assert restarted(world) == [ONE, TWO]
 
 
+def test_a_rolling_restart_goes_on_after_a_drain_that_ended_without_it() -> None:
+    world = start_world(DRAINED)
+    ask_all(world)
+    for name in (TWO, THREE):
+        world.fails(name, Cause.REFUSED, 1)
+    assert world.instance(ONE).state is TargetState.HEALTHY
+    world.works(TWO, THREE)
+    world.wait(10.0)
+    assert world.acts() == [(ONE, DRAIN), (ONE, DRAIN), (ONE, RESTART)]
+
+
+def test_a_failed_restart_of_another_target_does_not_stop_a_rolling_restart() -> None:
+    world = start_world(WALLET, REPLICATED)
+    ask_all(world)
+    restart(world, ONE)
+    world.send(RestartRequested(world.now, ROOT))
+    world.complete_remedy(ROOT, RemedyCallResult.FAILED, restart=False)
+    world.works(ROOT)
+    world.wait(PAUSE_S)
+    assert restarted(world) == [ONE, ROOT, TWO]
+
+
 def test_a_rolling_restart_that_waits_too_long_is_given_up() -> None:
     world = start_world(notify=TOLD)
     ask_all(world)
