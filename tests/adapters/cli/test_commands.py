@@ -77,6 +77,8 @@ def test_every_documented_command_exists() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
         "run",
         "check",
+        "simulate",
+        "replay",
         "init",
         "doctor",
         "status",
