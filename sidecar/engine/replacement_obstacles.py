@@ -194,7 +194,7 @@ def _network_obstacles(original: Original, host: HostFacts) -> Iterator[Reason]:
     endpoints = [at or EndpointSettings() for at in networks.values()]
     if host.links or any(at.links for at in endpoints):
         yield Reason.of(R.HAS_LINKS)
-    main = primary_network(host.network_mode)
+    main = primary_network(original, host.network_mode)
     if has_endpoints(host.network_mode) and main not in networks:
         yield Reason.of(R.LEFT_MAIN_NETWORK, network=main)
 

@@ -34,7 +34,7 @@ def plan_container(raw: object, obstacles: tuple[Reason, ...]) -> Replacement:
     original = parse(raw, Original)
     host = parse(original.host_config, HostFacts)
     endpoints = _endpoints(original, host.network_mode)
-    main = primary_network(host.network_mode)
+    main = primary_network(original, host.network_mode)
     body = _config(original, host.network_mode)
     body["HostConfig"] = original.host_config
     if main in endpoints:
@@ -53,11 +53,17 @@ def plan_container(raw: object, obstacles: tuple[Reason, ...]) -> Replacement:
     )
 
 
-def primary_network(network_mode: str) -> str:
-    """The network that a container of this mode is created on; "": none."""
+def primary_network(original: Original, network_mode: str) -> str:
+    """The network that a container of this mode is created on; "": none.
+
+    The mode has the id of a network that compose did not make; its name is given.
+    """
     if not has_endpoints(network_mode):
         return ""
-    return network_mode if network_mode != "default" else _DEFAULT_NETWORK
+    main = network_mode if network_mode != "default" else _DEFAULT_NETWORK
+    networks = original.network_settings.networks or {}
+    names = (name for name, at in networks.items() if at and at.network_id == main)
+    return next(names, main)
 
 
 def has_endpoints(network_mode: str) -> bool:

@@ -29,6 +29,7 @@ class MountPoint(Pascal, frozen=True):
 class EndpointSettings(Pascal, frozen=True):
     """The container on one network: what was asked for, and what came of it."""
 
+    network_id: str = msgspec.field(name="NetworkID", default="")
     aliases: list[str] | None = None
     links: list[str] | None = None
     ipam: Json | None = msgspec.field(name="IPAMConfig", default=None)

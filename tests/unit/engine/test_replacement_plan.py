@@ -70,6 +70,19 @@ def test_first_network_is_the_original_one_and_others_follow() -> None:
     assert json.loads(settings)["Aliases"] == ["shop-app-1", "app", "shop", "wallet"]
 
 
+def test_network_that_is_given_by_its_id_is_the_first_one() -> None:
+    """Compose gives the id of a network that it did not make (``external``)."""
+    raw = sample("plain")
+    endpoint = raw["NetworkSettings"]["Networks"]["shop_default"]
+    endpoint["NetworkID"] = raw["HostConfig"]["NetworkMode"] = "ab" * 32
+    assert codes(raw) == []
+    plan = plan_container(raw, ())
+    endpoints = json.loads(plan.body)["NetworkingConfig"]["EndpointsConfig"]
+    assert (list(endpoints), plan.networks) == (["shop_default"], ())
+    raw["HostConfig"]["NetworkMode"] = "cd" * 32
+    assert codes(raw) == [R.LEFT_MAIN_NETWORK]
+
+
 def test_alias_that_is_the_id_is_left_out() -> None:
     raw = sample("plain")
     endpoint = raw["NetworkSettings"]["Networks"]["shop_default"]
