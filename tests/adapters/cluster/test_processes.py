@@ -16,7 +16,7 @@ from tests.support.lease_world import ModelEngine, now_s
 from tests.support.redis_servers import RedisServer, run_redis_server
 from tests.support.repository import REPOSITORY
 
-FAULTS = int(os.environ.get("SIDECAR_TEST_LEASE_FAULTS", "8"))
+FAULTS = int(os.environ.get("SIDECAR_TEST_LEASE_FAULTS", "6"))
 SEED = int(os.environ.get("SIDECAR_TEST_SEED", "0"))
 NAMES = ("w0", "w1")
 LIMIT_S = 15.0
