@@ -235,7 +235,7 @@ class LeaseKeeper:
 
     async def _update_views(self, facts: OwnFacts) -> None:
         name, now_mono = self.status.own_name, self._now().mono
-        own = View(self._id, name, facts.down)
+        own = View(self._id, name, facts.down if facts.can_act else None)
         ttl_s = 2 * self.status.settings.lease_s
         views = await self._server.exchange_views(own, ttl_s)
         self._seen.update({view.name: (view.watchdog_id, now_mono) for view in views})
@@ -246,7 +246,11 @@ class LeaseKeeper:
         }
         others = frozenset(f"{n}/{seen[0]}" for n, seen in self._seen.items())
         rank = protocol.find_rank(f"{name}/{self._id}", others)
-        down = {f"{view.name}/{view.watchdog_id}": view.down for view in views}
+        down = {
+            f"{view.name}/{view.watchdog_id}": view.down
+            for view in views
+            if view.down is not None
+        }
         self._note(replace(self.status, rank=rank, views=MappingProxyType(down)))
 
     def _note(self, status: LeaseStatus) -> None:

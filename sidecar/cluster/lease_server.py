@@ -10,11 +10,14 @@ class ServerLost(Exception):
 
 
 class View(NamedTuple):
-    """What one watchdog sees: the names of the targets that are down."""
+    """What one watchdog sees: the names of the targets that are down.
+
+    ``down`` None: it cannot act, so it does not judge them.
+    """
 
     watchdog_id: str
     name: str
-    down: frozenset[str]
+    down: frozenset[str] | None
 
 
 class HeldAnswer(NamedTuple):

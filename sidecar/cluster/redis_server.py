@@ -23,7 +23,7 @@ _NAME_CHARACTERS = 100
 
 class _ViewText(msgspec.Struct):
     name: str
-    down: list[str]
+    down: list[str] | None
 
 
 class RedisLeaseServer:
@@ -115,7 +115,8 @@ class RedisLeaseServer:
         return HeldAnswer(answer, max(0.0, left_ms / 1000))
 
     async def _exchange_views(self, own: View, ttl_s: float) -> tuple[View, ...]:
-        text = msgspec.json.encode(_ViewText(self._name, sorted(own.down)))
+        down = sorted(own.down) if own.down is not None else None
+        text = msgspec.json.encode(_ViewText(self._name, down))
         async with self._client.pipeline(transaction=False) as pipe:
             pipe.set(self._view + self._id, text, px=_milliseconds(ttl_s))
             pipe.sadd(self._ids, self._id)
@@ -171,4 +172,5 @@ def _read_view(watchdog_id: str, text: str) -> View | None:
     except msgspec.MsgspecError:
         return None
     name = printable(view.name)[:_NAME_CHARACTERS]
-    return View(printable(watchdog_id)[:_NAME_CHARACTERS], name, frozenset(view.down))
+    down = frozenset(view.down) if view.down is not None else None
+    return View(printable(watchdog_id)[:_NAME_CHARACTERS], name, down)

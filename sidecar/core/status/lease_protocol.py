@@ -42,7 +42,10 @@ def on_answered(
     """
     act_from_mono = status.act_from_mono
     has_it = status.token > 0 and status.until_mono > now.mono
-    if (answer.is_fresh or _has_stepped(status, answer, now)) and not has_it:
+    goes_on = status.token > 0 and answer.token == status.token and not answer.holder
+    # Our own clock stops while our host is suspended: that looks like a step, too.
+    has_stepped = _has_stepped(status, answer, now)
+    if (has_stepped and not goes_on) or (answer.is_fresh and not has_it):
         act_from_mono = now.mono + max(status.settings.lease_s, longest_call_s)
     elif status.ahead_s is None and not has_it:
         act_from_mono = now.mono + answer.call_s

@@ -30,6 +30,7 @@ class Server:
         self.model = ModelServer()
         self.lost = False
         self.others: tuple[View, ...] = ()
+        self.own: View | None = None
         self.spans: list[tuple[float, float]] = []
 
     def _reach(self) -> ModelServer:
@@ -49,6 +50,7 @@ class Server:
 
     async def exchange_views(self, own: View, ttl_s: float) -> tuple[View, ...]:
         self._reach()
+        self.own = own
         return self.others
 
     async def close(self) -> None:
@@ -199,6 +201,20 @@ def test_watchdogs_that_may_act_without_redis_have_a_second_each() -> None:
             await asyncio.sleep(tenths / 10)
             await bench.check(bench.decision(0))
             assert wait_for_second_s(rank, bench.clock.now().wall) == 0.0
+
+    story(scenario)
+
+
+def test_watchdog_that_cannot_act_has_no_vote() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.server.others = (OTHER, View("id-c", "c", None))
+        await bench.keeper.beat()
+        assert dict(bench.keeper.status.views) == {"b/id-b": frozenset()}
+        assert bench.server.own is not None
+        assert bench.server.own.down == frozenset()
+        bench.can_act = False
+        await bench.keeper.beat()
+        assert bench.server.own.down is None
 
     story(scenario)
 

@@ -153,7 +153,9 @@ async def test_views_of_the_living_watchdogs_are_exchanged(
         assert await a.exchange_views(own, 0.3) == ()
         empty = View("id-b", "b", frozenset())
         assert await b.exchange_views(empty, 30.0) == (own,)
-        assert await a.exchange_views(own, 0.2) == (empty,)
+        unable = View("id-b", "b", None)
+        assert await b.exchange_views(unable, 30.0) == (own,)
+        assert await a.exchange_views(own, 0.2) == (unable,)
         await asyncio.sleep(0.25)
         assert await b.exchange_views(empty, 30.0) == ()
 

@@ -65,6 +65,17 @@ def test_doubt_is_no_shorter_than_the_lease_and_not_about_an_own_lease() -> None
     assert answered(own, is_fresh=True).act_from_mono == 0.0
 
 
+def test_watchdog_whose_host_was_suspended_trusts_no_lease_that_has_not_gone_on() -> (
+    None
+):
+    """Its clock stood still, so its lease seems to be valid."""
+    own = replace(KNOWN, token=7, until_mono=NOW.mono + 5.0)
+    again = answered(own, ahead_s=560.0, token=9, holder="", is_fresh=True)
+    assert again.act_from_mono == NOW.mono + LONGEST_S
+    renewed = answered(own, ahead_s=560.0, token=7, holder="")
+    assert renewed.act_from_mono == 0.0
+
+
 def test_watchdog_that_has_just_started_waits_for_the_call_of_a_dead_holder() -> None:
     assert answered(STATUS, call_s=20.0).act_from_mono == NOW.mono + 20.0
     assert answered(KNOWN, call_s=20.0).act_from_mono == 0.0
