@@ -16,7 +16,6 @@ from sidecar.engine.swarm_types import (
 UPDATE_S = 600.0
 """An update may replace tasks for so long before they count as failing."""
 
-_UNDER_WAY = frozenset({ServiceHold.UPDATING, ServiceHold.ROLLING_BACK})
 _GRACE_S = 10.0
 _ABSENT = (b"", b"null")
 
@@ -70,7 +69,7 @@ class SwarmService(NamedTuple):
 
     def replaces_tasks(self, now: float) -> bool:
         """Is a task that does not run one that an update replaces?"""
-        if self.hold not in _UNDER_WAY or self.update.started_at is None:
+        if not self.hold.is_under_way or self.update.started_at is None:
             return False
         return now - epoch_seconds(self.update.started_at) < UPDATE_S
 
@@ -96,7 +95,7 @@ def _find_hold(raw: Service, spec: ServiceSpec, update: UpdateStatus) -> Service
         return ServiceHold.NONE
     hold = ServiceHold(update.state)
     # A forced update that was paused changed nothing that a person has to judge.
-    return hold if hold in _UNDER_WAY or not _is_forced(raw) else ServiceHold.NONE
+    return hold if hold.is_under_way or not _is_forced(raw) else ServiceHold.NONE
 
 
 def _is_forced(raw: Service) -> bool:

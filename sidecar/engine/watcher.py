@@ -31,6 +31,8 @@ DEAF_LIST_EVERY_S = 10.0
 """Interval while the engine sends no events."""
 DEAF_AFTER_S = 60.0
 """Time without events, of an engine that answers, after which none are expected."""
+UPDATE_LIST_EVERY_S = 3.0
+"""Interval while swarm replaces tasks: the end of an update is no event."""
 RETRY_S = 2.0
 GATHER_S = 0.1
 """Engine events come in groups: one listing serves a group."""
@@ -69,6 +71,7 @@ class EngineWatcher:
         """Serialises observations: they are posted in their order."""
         self._listed_mono = clock.now().mono
         self._refused = False
+        self._is_updating = False
         now = clock.now().wall
         self._listing = Component("engine", False, "not asked yet", now)  # noqa: FBT003
         self._stream = Component("event_stream", False, "not connected yet", now)  # noqa: FBT003
@@ -122,6 +125,8 @@ class EngineWatcher:
             wait = self._wait_s() if await self._list() else RETRY_S
 
     def _wait_s(self) -> float:
+        if self._is_updating:
+            return UPDATE_LIST_EVERY_S
         return DEAF_LIST_EVERY_S if self._deafness() else LIST_EVERY_S
 
     async def _list(self) -> bool:
@@ -136,6 +141,7 @@ class EngineWatcher:
             self._note_listing(ok=False, reason=str(error))
             return False
         containers = tuple(c for c in listed if c.id != self._own_id)
+        self._is_updating = any(c.service_hold.is_under_way for c in containers)
         try:
             async with asyncio.timeout(LABELS_S):
                 targets = await self._targets_of(containers)

@@ -17,3 +17,8 @@ class ServiceHold(StrEnum):
     def is_update(self) -> bool:
         """Is it an update that has not ended?"""
         return self not in {ServiceHold.NONE, ServiceHold.SCALED_TO_ZERO}
+
+    @property
+    def is_under_way(self) -> bool:
+        """Does swarm replace tasks now?"""
+        return self in {ServiceHold.UPDATING, ServiceHold.ROLLING_BACK}

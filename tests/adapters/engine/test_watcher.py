@@ -7,6 +7,7 @@ import pytest
 
 from sidecar.core.model.container import Container
 from sidecar.core.model.event import ContainersListed, EngineReachabilityChanged, Event
+from sidecar.core.model.service_hold import ServiceHold
 from sidecar.core.model.target import Target
 from sidecar.core.policy.guards.engine import STALE_VIEW_S
 from sidecar.core.ports.engine import EngineUnreachable
@@ -17,6 +18,7 @@ from sidecar.engine.watcher import (
     LABELS_S,
     LIST_EVERY_S,
     RETRY_S,
+    UPDATE_LIST_EVERY_S,
     EngineWatcher,
 )
 from sidecar.simulation.virtual_time import run_virtual
@@ -86,6 +88,23 @@ def listing_times(posted: PostedEvents) -> list[float]:
 def test_a_new_container_is_listed_at_once() -> None:
     posted = events_after(lambda engine: engine.add(a_container("c2", number=2)), 1.0)
     assert len(listing_times(posted)) == 1
+
+
+@pytest.mark.parametrize(
+    ("hold", "interval_s"),
+    [
+        (ServiceHold.UPDATING, UPDATE_LIST_EVERY_S),
+        (ServiceHold.ROLLING_BACK, UPDATE_LIST_EVERY_S),
+        (ServiceHold.UPDATE_PAUSED, LIST_EVERY_S),
+    ],
+)
+def test_lists_are_more_frequent_while_swarm_replaces_tasks(
+    hold: ServiceHold, interval_s: float
+) -> None:
+    task = a_container("c2", number=2, service_hold=hold)
+    posted = events_after(lambda engine: engine.add(task), LIST_EVERY_S + 1.0)
+    first, second, *_ = listing_times(posted)
+    assert second - first == pytest.approx(interval_s)
 
 
 def test_a_list_that_failed_is_asked_for_again_soon() -> None:

@@ -1,7 +1,8 @@
 """Guards for the engine: its state, its permissions and its restart policy."""
 
 from sidecar.core.model.container import Status
-from sidecar.core.model.decision import Trigger
+from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.service_hold import ServiceHold
 from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
@@ -77,8 +78,10 @@ def check_engine_policy(case: GuardInput) -> Reason | None:
     container = case.instance.container
     if container is None:
         return None
-    if container.service_hold or container.status is Status.RESTARTING:
-        return describe_hold(container.service_hold) or Reason.of(R.ENGINE_RESTARTS_IT)
+    loads = case.action is Action.LOAD_WALLET
+    hold = ServiceHold.NONE if loads else container.service_hold
+    if hold or container.status is Status.RESTARTING:
+        return describe_hold(hold) or Reason.of(R.ENGINE_RESTARTS_IT)
     exited_mono = case.instance.exited_mono
     if not container.engine_restarts_it or exited_mono is None or case.forced:
         return None

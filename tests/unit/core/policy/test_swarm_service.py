@@ -60,6 +60,13 @@ def test_failing_task_is_not_restarted_before_the_update_has_ended(
     assert world.acts() == [(ROOT, Action.RESTART)]
 
 
+def test_wallet_is_loaded_while_an_update_has_not_ended() -> None:
+    world = start_healthy_world()
+    change(world, service_hold=ServiceHold.UPDATING)
+    world.fails(ROOT, Cause.WALLET_NOT_LOADED, 1)
+    assert world.acts() == [(ROOT, Action.LOAD_WALLET)]
+
+
 def test_task_that_no_node_can_take_is_down_with_the_reason() -> None:
     world = start_healthy_world()
     change(world, status=Status.RESTARTING, error="no suitable node", pid=0)
