@@ -29,8 +29,8 @@ NEEDED.add(Feature.IMAGE)
 """The containers of these tests are not made by compose."""
 EXAMPLE = {feature for feature in Feature if not feature.rule.caution}
 """Features whose lines the example of a filter has, not as comments."""
-SELDOM = {Feature.STOP}
-"""Sent only if an operator stops a container while it is being restarted."""
+SELDOM = {Feature.STOP, Feature.STOP_REPORT}
+"""Sent if an operator stops a container while it is restarted, and to Podman alone."""
 
 
 def feature_of(request: EngineRequest) -> Feature | None:
