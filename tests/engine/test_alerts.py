@@ -312,6 +312,10 @@ def is_scraped(bench: AlertBench) -> bool:
     return [float(one["value"][1]) for one in scraped] == [float(started)]
 
 
+ELSEWHERE = re.compile(r"\bsidecar_lease_held\b")
+"""Metrics of several watchdogs: this test has one, so they have no data here."""
+
+
 def check_coverage(bench: AlertBench) -> None:
     """Every query of panels and rules had data during this test."""
     queries = {
@@ -320,6 +324,7 @@ def check_coverage(bench: AlertBench) -> None:
         for panels in board.rows.values()
         for panel in panels
         for number, query in enumerate(panel.queries)
+        if not ELSEWHERE.search(query.expr)
     }
     rules = faster_expressions(SPEED)
     selectors = {
