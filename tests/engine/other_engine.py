@@ -16,6 +16,7 @@ from docker.types import EndpointConfig
 from typing_extensions import override
 
 from tests.engine.harness import RUN_LABEL, SIDECAR, WALLET, Box, Stack, T
+from tests.support.container_commands import run_in
 from tests.support.docker_proxy import DockerProxy, make_socket_folder
 
 IMAGES = ("sidecar:local", "sidecar-demo-wallet:local")
@@ -62,11 +63,11 @@ class OtherEngine:
         while True:
             self._container.reload()
             # Podman makes its socket for root alone.
-            opened = self._container.exec_run(["chmod", "0666", str(self.socket)])
-            if opened.exit_code == 0:
-                return
             log = self._container.logs().decode(errors="replace")
             assert self._container.status == "running", log
+            opened = run_in(self._container, ["chmod", "0666", str(self.socket)])
+            if opened.exit_code == 0:
+                return
             assert time.monotonic() < deadline, log
             time.sleep(0.2)
 
@@ -79,8 +80,7 @@ class OtherEngine:
     def run(self, *command: str) -> str:
         """The output of the engine's own command line, as an operator uses it."""
         host = [] if self.is_podman else ["--host", f"unix://{self.socket}"]
-        status, output = self._container.exec_run([self._program, *host, *command])
-        assert isinstance(output, bytes)
+        status, output = run_in(self._container, [self._program, *host, *command])
         text = output.decode(errors="replace")
         assert status == 0, f"{command}: exit {status}: {text}"
         return text

@@ -41,17 +41,27 @@ STOP = ("stop", "--time", "4")
 """With its time: Podman 4.3 gives a container from its API none."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def engine() -> Iterator[OtherEngine]:
     with run_other_engine(NAME) as engine:
         yield engine
 
 
-@pytest.fixture
-def stack(engine: OtherEngine, request: pytest.FixtureRequest) -> Iterator[OtherStack]:
+@contextlib.contextmanager
+def run_stack(engine: OtherEngine) -> Iterator[OtherStack]:
     with OtherStack(engine=engine) as stack, contextlib.ExitStack() as at_end:
         at_end.callback(lambda: print(stack.report()))  # noqa: T201 - pytest shows it
         yield stack
+
+
+def test_failures_are_healed_and_stops_by_an_operator_stay(
+    engine: OtherEngine,
+) -> None:
+    """One test, because an engine of its own takes 10 s to start."""
+    with run_stack(engine) as stack:
+        assert_failures_are_healed(engine, stack)
+    with run_stack(engine) as stack:
+        assert_stops_stay(engine, stack)
 
 
 def add_worker(stack: OtherStack, service: str = WORKER, work: str = WORK) -> Box:
@@ -100,7 +110,7 @@ def assert_evidence(stack: OtherStack) -> None:
     assert evidence["stats"]["memory_bytes"] > 0
 
 
-def test_failures_are_seen_and_healed(engine: OtherEngine, stack: OtherStack) -> None:
+def assert_failures_are_healed(engine: OtherEngine, stack: OtherStack) -> None:
     wallet, worker = stack.wallet(), add_worker(stack)
     with engine.check_health(worker):
         start_sidecar(stack, WORKER)
@@ -132,7 +142,7 @@ def assert_left(stack: OtherStack, worker: Box, left_as: str) -> None:
     assert worker.status == "exited"
 
 
-def test_stop_by_operator_stays(engine: OtherEngine, stack: OtherStack) -> None:
+def assert_stops_stay(engine: OtherEngine, stack: OtherStack) -> None:
     wallet, worker = stack.wallet(shape="pid1"), add_worker(stack)
     stubborn = add_worker(stack, STUBBORN, "trap '' TERM; while :; do sleep 0.1; done")
     with engine.check_health(worker, stubborn):
