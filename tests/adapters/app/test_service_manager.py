@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar import __version__
 from sidecar.app.service_manager import find_pause_s, tell_service_manager
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
@@ -107,7 +108,7 @@ def test_manager_learns_of_the_start_of_each_step_and_of_the_end(
     assert manager.process.wait(WITHIN_S) == 0
     assert manager.receive_all()[-1] == ["STOPPING=1"]
     lines = manager.journal.read().splitlines()
-    assert "<6>sidecar 0.1.0 watches the stack shop in mode act" in lines
+    assert f"<6>sidecar {__version__} watches the stack shop in mode act" in lines
     assert any(line.startswith(("<3>", "<4>")) for line in lines)
     assert all(line[0] == "<" and line[2] == ">" for line in lines), lines
 
