@@ -6,6 +6,7 @@ from importlib import import_module
 REPORT = "sidecar.core.reporting.availability"
 REVIEW = "sidecar.core.reporting.incident_review"
 HISTORY_VIEWS = "sidecar.web.views.history"
+STATUSPAGE_VIEWS = "sidecar.web.views.statuspage"
 POSTMORTEM = "sidecar.core.reporting.postmortem.document"
 
 

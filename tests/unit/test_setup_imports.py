@@ -17,6 +17,7 @@ OF_SOME_REQUESTS = (
     "sidecar.core.reporting.incident_review",
     "sidecar.core.reporting.postmortem",
     "sidecar.web.views.history",
+    "sidecar.web.views.statuspage",
 )
 
 

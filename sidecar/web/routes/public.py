@@ -6,22 +6,24 @@ They may be cached, and a flood of requests makes no query of the store each.
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
-from sidecar.api_types.statuspage import StatuspageStatus, StatuspageSummary
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.ports.loop import PlannedTime
+from sidecar.web import late_modules
 from sidecar.web.kept_value import KeptValue
 from sidecar.web.report_source import ReportSource
 from sidecar.web.response import RequestRefused, cacheable_json, cacheable_response
 from sidecar.web.routes.acknowledge import NotificationServices
 from sidecar.web.services import ApiServices
 from sidecar.web.views import badge, feed, health, status
-from sidecar.web.views.public_words import Words
-from sidecar.web.views.statuspage import StatuspageFacts, StatuspageWriter
+
+if TYPE_CHECKING:
+    from sidecar.api_types.statuspage import StatuspageStatus, StatuspageSummary
+    from sidecar.web.views.statuspage import StatuspageWriter
 
 DAY_S = 86400.0
 WINDOWS = {"24h": DAY_S, "7d": 7 * DAY_S, "30d": 30 * DAY_S, "90d": 90 * DAY_S}
@@ -42,8 +44,8 @@ FEED_RESTARTS_S = 7 * DAY_S
 class _BothAnswers(NamedTuple):
     """Both answers of Statuspage, made from the same facts."""
 
-    summary: StatuspageSummary
-    status: StatuspageStatus
+    summary: "StatuspageSummary"
+    status: "StatuspageStatus"
 
 
 class PublicRoutes:
@@ -179,6 +181,12 @@ class PublicRoutes:
         return cacheable_json(request, answer, SUMMARY_KEPT_S)
 
     async def _write_summary(self) -> _BothAnswers:
+        await late_modules.load(late_modules.STATUSPAGE_VIEWS)
+        from sidecar.web.views.statuspage import (  # noqa: PLC0415 - loaded late
+            StatuspageFacts,
+            StatuspageWriter,
+        )
+
         services = self._services
         facts = StatuspageFacts(
             services.state(),
@@ -186,11 +194,11 @@ class PublicRoutes:
             services.stack,
             status.certain_times(services.schedule.upcoming_times(1)),
         )
-        return await asyncio.to_thread(_write_both, facts, self._texts.words)
+        writer = StatuspageWriter(facts, self._texts.words)
+        return await asyncio.to_thread(_write_both, writer)
 
 
-def _write_both(facts: StatuspageFacts, words: Words) -> _BothAnswers:
-    writer = StatuspageWriter(facts, words)
+def _write_both(writer: "StatuspageWriter") -> _BothAnswers:
     return _BothAnswers(writer.write_summary(), writer.write_status())
 
 
