@@ -406,6 +406,7 @@ STATES = (
     "degraded",
     "failing",
     "down",
+    "draining",
     "recovering",
     "crash_loop",
     "dead_letter",
