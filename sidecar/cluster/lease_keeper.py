@@ -218,8 +218,16 @@ class LeaseKeeper:
         status, answer, now = self.status, held.answer, self._now()
         if wants and answer.token and not answer.holder:
             self._note(protocol.on_acquired(status, answer, sent_mono, now))
+            await self._pass_doubt_on(now)
         else:
             self._note(protocol.on_not_held(status, answer.holder, now))
+
+    async def _pass_doubt_on(self, now: Moment) -> None:
+        """Tell the next holder at once of our doubt about an earlier call."""
+        doubt_s = self.status.act_from_mono - now.mono
+        if doubt_s > 0:
+            lease_s = self.status.settings.lease_s
+            await self._server.renew(self.status.token, lease_s, doubt_s)
 
     def _note_answer(self, held: HeldAnswer, facts: OwnFacts) -> None:
         self._note(

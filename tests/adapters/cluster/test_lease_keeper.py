@@ -219,6 +219,19 @@ def test_watchdog_that_cannot_act_has_no_vote() -> None:
     story(scenario)
 
 
+def test_doubt_about_an_earlier_call_is_passed_on_at_once() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.keeper.beat()
+        await bench.keeper.beat()
+        assert bench.keeper.status.token
+        assert bench.server.spans == [(SETTINGS.lease_s, CALL_S + 5.0)]
+        await bench.keeper.release()
+        # One that has just started waits as well.
+        assert bench.server.model.acquire("b", 0, 0.0, 60.0).answer.call_s == 35.0
+
+    story(scenario)
+
+
 def test_lone_watchdog_waits_for_no_second() -> None:
     async def scenario(bench: Bench) -> None:
         await bench.hold()
