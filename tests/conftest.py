@@ -81,6 +81,9 @@ def blocking_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         # A loop in virtual time waits for the work of threads on purpose.
         lock = blockbuster_of_test.functions["threading.Lock.acquire"]
         lock.can_block_in("sidecar/simulation/virtual_time.py", "_work")
+        # It runs beneath that loop, and copies the store of a killed sidecar.
+        for function in blockbuster_of_test.functions.values():
+            function.can_block_in("tests/support/kill_campaign.py", "_dispose_killed")
         yield blocked_calls
     if blocked_calls:
         pytest.fail(
