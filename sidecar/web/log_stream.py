@@ -13,10 +13,10 @@ from sidecar.api_types.logs import LogRecord
 from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.ports.engine import EngineError
 from sidecar.web.duration_param import parse_duration_param
+from sidecar.web.log_answer import HEADERS, MAX_LINES
 from sidecar.web.log_lines import LogBatch, LogPosition, read_batch
 from sidecar.web.query import parse_query
 from sidecar.web.response import RequestRefused
-from sidecar.web.routes.logs import HEADERS, MAX_LINES
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import write_chunk
 from sidecar.web.target_names import find_instance

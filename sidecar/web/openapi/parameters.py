@@ -1,8 +1,8 @@
 """Parameters of the requests."""
 
 from sidecar.api_types.words import DURATION
+from sidecar.web.log_answer import MAX_LINES
 from sidecar.web.openapi.operation import Parameter
-from sidecar.web.routes.logs import MAX_LINES
 from sidecar.web.routes.maintenance import MAX_RUNS
 from sidecar.web.routes.public import WINDOWS
 from sidecar.web.routes.status import MAX_PLANNED

@@ -3,12 +3,11 @@
 from aiohttp import hdrs, web
 
 from sidecar.web.auth import require_authorisation
+from sidecar.web.log_answer import HEADERS
 from sidecar.web.response import RequestRefused
 from sidecar.web.services import ApiServices
 
 PATH = "/api/v1/logs/"
-HEADERS = {"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"}
-MAX_LINES = 2000
 MAX_READERS = 4
 """Half of the engine's calls at once: remedies need the others."""
 

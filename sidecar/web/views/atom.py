@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from sidecar.core.text.formatting import rfc3339
 from sidecar.core.text.printable import on_one_line
-from sidecar.web.views.feed import FeedEntry, FeedHead
+from sidecar.web.views.feed_entry import FeedEntry, FeedHead
 
 _NAMESPACE = "http://www.w3.org/2005/Atom"
 _NOT_IN_XML = str.maketrans("", "", "\ufffe\uffff")

@@ -11,6 +11,7 @@ from sidecar.core.model.journal_entry import JournalEntry
 from sidecar.core.model.maintenance_window import WindowPeriod
 from sidecar.core.model.transition import RemedyOutcome
 from sidecar.core.ports.loop import PlannedTime
+from sidecar.web.views.feed_entry import FeedEntry, FeedHead
 from sidecar.web.views.public_words import (
     Words,
     find_last_change,
@@ -44,26 +45,6 @@ class FeedFacts(NamedTuple):
     zone: str
     language: str
     windows: Sequence[WindowPeriod] = ()
-
-
-class FeedHead(NamedTuple):
-    """Title, id and times of the feed itself."""
-
-    feed_id: str
-    title: str
-    updated_wall: float
-    public_url: str
-    language: str
-
-
-class FeedEntry(NamedTuple):
-    """One entry; times in wall clock seconds."""
-
-    entry_id: str
-    title: str
-    published_wall: float
-    updated_wall: float
-    content: str
 
 
 def write_feed(facts: FeedFacts, words: Words) -> bytes:
