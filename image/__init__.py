@@ -1,1 +1,1 @@
-"""What the Dockerfile runs while it builds the image: standard library only."""
+"""Programs that the Dockerfile runs to build the image: standard library only."""

@@ -139,7 +139,7 @@ def files_below(folder: Path, unused: frozenset[str]) -> Iterator[Path]:
 
 def compile_sources(root: Path) -> None:
     """Write byte code that trusts its source: nothing is compared at run time."""
-    done = compileall.compile_dir(
+    is_compiled = compileall.compile_dir(
         root,
         maxlevels=99,
         stripdir=str(root),
@@ -148,23 +148,23 @@ def compile_sources(root: Path) -> None:
         workers=0,
         invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
     )
-    if not done:
+    if not is_compiled:
         raise SystemExit("not all modules could be compiled")
 
 
 def shared_libraries(root: Path) -> Iterator[Path]:
     """Shared libraries that the collected files need, and the dynamic linker."""
     extensions = (f"/{file.relative_to(root)}" for file in find_libraries(root))
-    told = subprocess.run(
+    ldd_output = subprocess.run(
         ["ldd", sys.executable, *extensions],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     ).stdout
-    missing = re.findall(r"(\S+) => not found", told)
+    missing = re.findall(r"(\S+) => not found", ldd_output)
     if missing:
         raise SystemExit(f"shared libraries are missing: {' '.join(missing)}")
-    libraries = set(map(Path, re.findall(r"(/\S+) \(0x", told)))
+    libraries = set(map(Path, re.findall(r"(/\S+) \(0x", ldd_output)))
     yield from sorted(libraries)
     folders = {library.parent for library in libraries}
     for name in OPENED_BY_NAME:

@@ -34,8 +34,8 @@ def read_owners(base: Path = Path("/")) -> dict[Path, DebianPackage]:
     for file in (base / LISTS).glob("*.list"):
         for path in map(Path, file.read_text().splitlines()):
             owners[Path(real_folder(path.parent)) / path.name] = installed[file.stem]
-    made = {file: owners[by] for file, by in GENERATED.items() if by in owners}
-    return owners | made
+    generated = {file: owners[by] for file, by in GENERATED.items() if by in owners}
+    return owners | generated
 
 
 def _read_status(base: Path) -> dict[str, DebianPackage]:

@@ -45,8 +45,8 @@ def make_document(version: str, root: Path, venv: Path, lock: str) -> Json:
     """The whole document; ``venv`` is its path in ``root``."""
     (packages_folder,) = root.glob(f"{venv.relative_to('/')}/lib/python*/site-packages")
     installed = {
-        canonical_name(found.metadata["Name"]): found
-        for found in distributions(path=[str(packages_folder)])
+        canonical_name(distribution.metadata["Name"]): distribution
+        for distribution in distributions(path=[str(packages_folder)])
     }
     locked = [package for package in read_lock(lock) if package.name in installed]
     own = describe_own(version)
@@ -78,7 +78,7 @@ def describe_own(version: str) -> Json:
 
 
 def describe(kind: str, name: str, version: str, purl: str) -> Json:
-    """What each component has."""
+    """The fields that each component has."""
     return {
         "type": kind,
         "bom-ref": purl,
@@ -88,7 +88,7 @@ def describe(kind: str, name: str, version: str, purl: str) -> Json:
     }
 
 
-def licensed(expression: str | None) -> Json:
+def describe_licence(expression: str | None) -> Json:
     """The licence, as an SPDX expression."""
     return {"licenses": [{"expression": expression}]} if expression else {}
 
@@ -104,7 +104,7 @@ def describe_python(package: LockedPackage, installed: Distribution) -> Json:
     component = describe("library", package.name, package.version, python_purl(package))
     return (
         component
-        | licensed(licence)
+        | describe_licence(licence)
         | {
             "externalReferences": [
                 {
@@ -121,7 +121,7 @@ def describe_python(package: LockedPackage, installed: Distribution) -> Json:
 
 
 def list_dependencies(own: str, locked: list[LockedPackage]) -> list[Json]:
-    """Which component needs which, as far as the lock file says."""
+    """The components that each one needs, as far as the lock file says."""
     purls = {PROJECT: own} | {package.name: python_purl(package) for package in locked}
     needs: dict[str, list[str]] = {purl: [] for purl in purls.values()}
     for package in locked:
@@ -132,7 +132,7 @@ def list_dependencies(own: str, locked: list[LockedPackage]) -> list[Json]:
 
 
 def describe_base(root: Path) -> Iterator[Json]:
-    """What comes from the base image: Debian packages, and Python if it is none."""
+    """Debian packages of the base image, and its Python if that is no package."""
     owners = read_owners()
     files = {
         Path("/") / path.relative_to(root)
@@ -144,7 +144,9 @@ def describe_base(root: Path) -> Iterator[Json]:
     if Path(sys.executable).resolve() not in owners:
         version = platform.python_version()
         purl = f"pkg:generic/cpython@{version}"
-        yield describe("library", "cpython", version, purl) | licensed("PSF-2.0")
+        yield describe("library", "cpython", version, purl) | describe_licence(
+            "PSF-2.0"
+        )
 
 
 def describe_debian(package: DebianPackage) -> Json:

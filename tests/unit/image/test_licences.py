@@ -10,12 +10,12 @@ from tests.support.licence_page import PAGE, page, rows
 
 
 def test_each_shipped_package_has_an_allowed_licence() -> None:
-    found = {row.name: row.licence for row in rows()}
+    licences = {row.name: row.licence for row in rows()}
 
-    assert {"aiohttp", "minio", "certifi"} <= set(found)
+    assert {"aiohttp", "minio", "certifi"} <= set(licences)
     refused = {
         name: licence
-        for name, licence in found.items()
+        for name, licence in licences.items()
         if licence is None or not is_allowed(licence)
     }
     assert refused == {}, "read the licence, then see image/licences.py"
