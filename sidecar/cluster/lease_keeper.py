@@ -60,7 +60,7 @@ class LeaseKeeper:
         self._lock = asyncio.Lock()
         self._call_until_mono = 0.0
         self._left_s = 0.0
-        self._seen: dict[str, tuple[str, float]] = {}
+        self._sightings: dict[str, tuple[str, float]] = {}
         """The other watchdogs by name: their id, and when they were last seen."""
         self._signals: dict[str, float] = {}
         """The last signal to each container, on our monotonic clock."""
@@ -134,7 +134,7 @@ class LeaseKeeper:
 
     def _others_may_act(self) -> bool:
         """Is Redis lost, or is a watchdog that was seen lately perhaps cut off?"""
-        others = {f"{name}/{seen[0]}" for name, seen in self._seen.items()}
+        others = {f"{name}/{sighting[0]}" for name, sighting in self._sightings.items()}
         return bool(self.status.lost) or not others <= self.status.views.keys()
 
     async def _wait_for_second(self) -> None:
@@ -192,9 +192,9 @@ class LeaseKeeper:
             # In doubt about an earlier call, the next holder is told of it, too.
             until_mono = max(self._call_until_mono, status.act_from_mono)
             call_s = max(0.0, until_mono - sent_mono)
-            held = await self._server.renew(status.token, span_s, call_s)
-            self._note_answer(held, facts)
-            if held.answer.token == status.token and not held.answer.holder:
+            reply = await self._server.renew(status.token, span_s, call_s)
+            self._note_answer(reply, facts)
+            if reply.answer.token == status.token and not reply.answer.holder:
                 self._note(protocol.on_renewed(self.status, sent_mono + span_s))
                 return
         elif status.token:
@@ -212,10 +212,10 @@ class LeaseKeeper:
         wants = facts.can_act and status.ahead_s is not None
         span_s = status.settings.lease_s if wants else 0.0
         longest_s = self._longest_s(facts)
-        held = await self._server.acquire(status.highest_token, span_s, longest_s)
-        self._left_s = held.left_s
-        self._note_answer(held, facts)
-        status, answer, now = self.status, held.answer, self._now()
+        reply = await self._server.acquire(status.highest_token, span_s, longest_s)
+        self._left_s = reply.left_s
+        self._note_answer(reply, facts)
+        status, answer, now = self.status, reply.answer, self._now()
         if wants and answer.token and not answer.holder:
             self._note(protocol.on_acquired(status, answer, sent_mono, now))
             await self._pass_doubt_on(now)
@@ -229,10 +229,10 @@ class LeaseKeeper:
             lease_s = self.status.settings.lease_s
             await self._server.renew(self.status.token, lease_s, doubt_s)
 
-    def _note_answer(self, held: HeldAnswer, facts: OwnFacts) -> None:
+    def _note_answer(self, reply: HeldAnswer, facts: OwnFacts) -> None:
         self._note(
             protocol.on_answered(
-                self.status, held.answer, self._now(), self._longest_s(facts)
+                self.status, reply.answer, self._now(), self._longest_s(facts)
             )
         )
 
@@ -246,13 +246,17 @@ class LeaseKeeper:
         own = View(self._id, name, facts.down if facts.can_act else None)
         ttl_s = 2 * self.status.settings.lease_s
         views = await self._server.exchange_views(own, ttl_s)
-        self._seen.update({view.name: (view.watchdog_id, now_mono) for view in views})
-        self._seen = {
-            other: seen
-            for other, seen in self._seen.items()
-            if now_mono - seen[1] < REMEMBERED_S
+        self._sightings.update(
+            {view.name: (view.watchdog_id, now_mono) for view in views}
+        )
+        self._sightings = {
+            other: sighting
+            for other, sighting in self._sightings.items()
+            if now_mono - sighting[1] < REMEMBERED_S
         }
-        others = frozenset(f"{n}/{seen[0]}" for n, seen in self._seen.items())
+        others = frozenset(
+            f"{n}/{sighting[0]}" for n, sighting in self._sightings.items()
+        )
         rank = protocol.find_rank(f"{name}/{self._id}", others)
         down = {
             f"{view.name}/{view.watchdog_id}": view.down

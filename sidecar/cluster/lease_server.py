@@ -10,7 +10,7 @@ class ServerLost(Exception):
 
 
 class View(NamedTuple):
-    """What one watchdog sees: the names of the targets that are down.
+    """The view of one watchdog: the names of the targets that are down.
 
     ``down`` None: it cannot act, so it does not judge them.
     """

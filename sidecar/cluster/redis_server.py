@@ -99,9 +99,9 @@ class RedisLeaseServer:
         return await answer
 
     async def _ask(self, request: Callable[[], Awaitable[Any]]) -> HeldAnswer:
-        is_ours, held, left_ms, seconds, micros, *rest = await self._call(request)
+        is_ours, value, left_ms, seconds, micros, *rest = await self._call(request)
         is_fresh, call_ms = rest
-        token, holder_id, holder = _read_value(held)
+        token, holder_id, holder = _read_value(value)
         own = bool(is_ours)
         if not own and holder_id == self._id:
             holder = self._name
@@ -126,14 +126,14 @@ class RedisLeaseServer:
         if not ids:
             return ()
         texts = await self._client.mget([self._view + i for i in ids])
-        gone = [i for i, found in zip(ids, texts, strict=True) if found is None]
-        if gone:
-            removal: Any = self._client.srem(self._ids, *gone)
+        expired_ids = [i for i, text in zip(ids, texts, strict=True) if text is None]
+        if expired_ids:
+            removal: Any = self._client.srem(self._ids, *expired_ids)
             await removal
         views = (
-            _read_view(i, str(found))
-            for i, found in zip(ids, texts, strict=True)
-            if found is not None
+            _read_view(i, str(text))
+            for i, text in zip(ids, texts, strict=True)
+            if text is not None
         )
         return tuple(view for view in views if view is not None)[:MOST_WATCHDOGS]
 

@@ -64,7 +64,7 @@ class ModelServer:
     def wall(self) -> float:
         return now_s() + self.ahead_s
 
-    def _held(self) -> tuple[int, str, float] | None:
+    def _find_lease(self) -> tuple[int, str, float] | None:
         if self._lease is not None and self._lease[2] <= self.wall:
             self._lease = None
         return self._lease
@@ -72,8 +72,8 @@ class ModelServer:
     def _answer(
         self, *, is_fresh: bool = False, is_new: bool = False, own: str = ""
     ) -> HeldAnswer:
-        held = self._held()
-        token, name, until = held if held is not None else (0, "", self.wall)
+        lease = self._find_lease()
+        token, name, until = lease if lease is not None else (0, "", self.wall)
         holder = "" if name == own else name
         call_s = self._call_s if not token or is_new else 0.0
         answer = LeaseAnswer(token, holder, self.wall, is_fresh, call_s)
@@ -82,11 +82,11 @@ class ModelServer:
     def acquire(
         self, own: str, floor: int, span_s: float, longest_s: float
     ) -> HeldAnswer:
-        held = self._held()
-        if held is not None:
-            if held[2] - self.wall > longest_s:
-                self._lease = held = (held[0], held[1], self.wall + longest_s)
-            if span_s == 0 or not (held[0] < floor or held[1] == own):
+        lease = self._find_lease()
+        if lease is not None:
+            if lease[2] - self.wall > longest_s:
+                self._lease = lease = (lease[0], lease[1], self.wall + longest_s)
+            if span_s == 0 or not (lease[0] < floor or lease[1] == own):
                 return self._answer(own="")
         if span_s == 0:
             return self._answer()
@@ -98,16 +98,16 @@ class ModelServer:
         return self._answer(is_fresh=is_fresh, is_new=True, own=own)
 
     def renew(self, own: str, token: int, span_s: float, call_s: float) -> HeldAnswer:
-        held = self._held()
-        if held is not None and held[:2] == (token, own):
+        lease = self._find_lease()
+        if lease is not None and lease[:2] == (token, own):
             self._lease = (token, own, self.wall + span_s)
             self._call_s = call_s
             return self._answer(own=own)
         return self._answer()
 
     def release(self, own: str, token: int) -> None:
-        held = self._held()
-        if held is not None and held[:2] == (token, own):
+        lease = self._find_lease()
+        if lease is not None and lease[:2] == (token, own):
             self._lease = None
 
     def exchange_views(self, own: View, ttl_s: float) -> tuple[View, ...]:

@@ -38,7 +38,7 @@ class MessageTurn(Enum):
 
 
 def find_turn(lease: LeaseStatus | None, message: Message, at: Moment) -> MessageTurn:
-    """What this watchdog does with a message."""
+    """Whether this watchdog sends a message, waits, or leaves it to another."""
     if lease is None or message.kind in _ABOUT_SIDECAR or is_held(lease, at.mono):
         return MessageTurn.SEND
     is_old = at.wall - message.created_wall >= HOLDER_SENDS_S

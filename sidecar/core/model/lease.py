@@ -9,7 +9,7 @@ from sidecar.core.model.moment import Moment
 
 
 class OnLost(StrEnum):
-    """What a watchdog does on its own while Redis does not answer."""
+    """The behaviour of a watchdog while Redis does not answer."""
 
     ACT = "act"
     HOLD = "hold"
@@ -30,7 +30,7 @@ class ClusterSettings:
 
 @dataclass(frozen=True, slots=True)
 class LeaseStatus:
-    """What one watchdog knows of the lease; times are of its own monotonic clock.
+    """The lease as one watchdog knows it; times are of its own monotonic clock.
 
     ``own_name``: its name for people. ``token``: the fencing token of its own lease;
     0: it holds none. ``until_mono``: its lease is valid until then.

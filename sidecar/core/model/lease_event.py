@@ -8,7 +8,7 @@ from sidecar.core.model.moment import Moment
 
 @dataclass(frozen=True, slots=True)
 class LeaseObserved:
-    """What the watchdog knows of the lease now."""
+    """The lease as the watchdog knows it now."""
 
     at: Moment
     status: LeaseStatus

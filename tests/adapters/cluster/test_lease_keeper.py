@@ -82,7 +82,7 @@ class Bench:
         assert self.keeper.status.token
 
     def decision(self, token: int | None = None) -> Decision:
-        held = self.keeper.status.token if token is None else token
+        own_token = self.keeper.status.token if token is None else token
         return Decision(
             self.clock.now(),
             InstanceId("a", 1),
@@ -91,7 +91,7 @@ class Bench:
             Guard.NONE,
             NO_REASON,
             run=a_container().run,
-            lease_token=held,
+            lease_token=own_token,
         )
 
     async def permit(self, decision: Decision, *, committed: bool = False) -> R:

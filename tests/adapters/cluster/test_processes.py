@@ -42,7 +42,7 @@ class Campaign:
         self._fault_at = 0.0
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def run_all(self) -> AsyncIterator[None]:
         server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
         self._port = server.sockets[0].getsockname()[1]
         for name in NAMES:
@@ -143,7 +143,7 @@ async def test_no_failure_is_treated_twice_and_none_is_left_untreated(
 ) -> None:
     with run_redis_server(tmp_path) as redis:
         campaign = Campaign(redis, on_lost, SEED)
-        async with campaign.running():
+        async with campaign.run_all():
             tasks = [
                 asyncio.create_task(campaign.fail_again()),
                 asyncio.create_task(campaign.measure()),

@@ -112,18 +112,18 @@ async def test_own_lease_whose_answer_was_lost_is_taken_with_a_new_token(
     server: RedisServer,
 ) -> None:
     async with clients(server, "own", "a") as (a,):
-        lost = (await a.acquire(0, 30.0, LONG_S)).answer
+        unread = (await a.acquire(0, 30.0, LONG_S)).answer
         again = (await a.acquire(0, 30.0, LONG_S)).answer
-        assert (again.token, again.holder) == (lost.token + 1, "")
+        assert (again.token, again.holder) == (unread.token + 1, "")
 
 
 async def test_token_is_above_all_that_were_seen_after_the_data_were_lost(
     server: RedisServer,
 ) -> None:
     async with clients(server, "loss", "a") as (a,):
-        seen = int(time.time()) + 10_000
-        answer = (await a.acquire(seen, 30.0, LONG_S)).answer
-        assert (answer.token, answer.is_fresh) == (seen + 1, True)
+        highest_token = int(time.time()) + 10_000
+        answer = (await a.acquire(highest_token, 30.0, LONG_S)).answer
+        assert (answer.token, answer.is_fresh) == (highest_token + 1, True)
 
 
 async def test_lease_of_an_older_token_than_was_seen_counts_as_none(
@@ -193,11 +193,11 @@ async def test_wrong_password_is_said_and_never_shown(tmp_path: Path) -> None:
     with _own_server(tmp_path, "--requirepass", "open-sesame") as server:
         url = f"redis://:wr0ng-w0rd@127.0.0.1:{server.port}/0"
         client = RedisLeaseServer(url, "s", ("id", "a"), 2.0)
-        with pytest.raises(ServerLost) as lost:
+        with pytest.raises(ServerLost) as caught:
             await client.acquire(0, 5.0, LONG_S)
         await client.close()
-        assert "wr0ng-w0rd" not in repr(lost.value) + repr(lost.value.__context__)
-        assert "password" in str(lost.value)
+        assert "wr0ng-w0rd" not in repr(caught.value) + repr(caught.value.__context__)
+        assert "password" in str(caught.value)
         right = f"redis://:open-sesame@127.0.0.1:{server.port}/0"
         client = RedisLeaseServer(right, "s", ("id", "a"), 2.0)
         assert (await client.acquire(0, 5.0, LONG_S)).answer.holder == ""

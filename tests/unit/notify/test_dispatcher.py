@@ -573,8 +573,8 @@ def test_without_redis_a_message_is_sent_late_rather_than_never(
     async def story() -> None:
         ops, outbox = ScriptedChannel("ops", deliver), MemoryOutbox()
         harness = DispatcherHarness(outbox, ops)
-        lost = lease(LoopClock().now(), lost="timeout", rank=rank)
-        harness.state = replace(with_incident(harness.state), lease=lost)
+        unanswered = lease(LoopClock().now(), lost="timeout", rank=rank)
+        harness.state = replace(with_incident(harness.state), lease=unanswered)
         outbox.add(message())
         await harness.run_for(HOLDER_SENDS_S + 10.0)
         ((message_id, at),) = ops.tries

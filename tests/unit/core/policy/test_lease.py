@@ -34,7 +34,7 @@ def observe(world: RuleWorld, **changes: Any) -> None:  # noqa: ANN401 - any fie
     world.send(LeaseObserved(world.now, status))
 
 
-def held(world: RuleWorld, **changes: Any) -> None:  # noqa: ANN401 - any field
+def hold_lease(world: RuleWorld, **changes: Any) -> None:  # noqa: ANN401 - any field
     observe(world, **{"token": 7, "until_mono": FOR_EVER, "asked": True, **changes})
 
 
@@ -54,7 +54,7 @@ def test_other_holder_acts_and_this_watchdog_names_it() -> None:
 
 def test_holder_acts_with_the_token_in_decision_and_reason() -> None:
     world = watched_world()
-    held(world)
+    hold_lease(world)
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.acts() == [(ROOT, RESTART)]
     assert world.last(ROOT).lease_token == 7
@@ -64,7 +64,7 @@ def test_holder_acts_with_the_token_in_decision_and_reason() -> None:
 def test_lease_that_has_ended_by_the_own_clock_permits_nothing() -> None:
     """As after a suspension: no answer of Redis has come since."""
     world = watched_world()
-    held(world, until_mono=world.now.mono + 1.0)
+    hold_lease(world, until_mono=world.now.mono + 1.0)
     world.wait(2.0)
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.acts() == []
@@ -76,13 +76,13 @@ def test_takeover_treats_a_failure_that_is_certain_already_at_once() -> None:
     observe(world, asked=True, holder="b")
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.acts() == []
-    held(world)
+    hold_lease(world)
     assert world.acts() == [(ROOT, RESTART)]
 
 
 def test_new_holder_waits_for_a_call_of_the_former_one() -> None:
     world = watched_world()
-    held(world, act_from_mono=world.now.mono + 60.0)
+    hold_lease(world, act_from_mono=world.now.mono + 60.0)
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.acts() == []
     assert "a call of an earlier holder may last" in str(world.last(ROOT).reason)
@@ -146,7 +146,7 @@ def test_hold_does_nothing_without_redis() -> None:
 def test_own_lease_is_valid_to_its_end_after_redis_is_lost() -> None:
     world = watched_world()
     settings = replace(SETTINGS, on_lost=OnLost.HOLD)
-    held(world, settings=settings, lost="timeout")
+    hold_lease(world, settings=settings, lost="timeout")
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.acts() == [(ROOT, RESTART)]
 
@@ -160,18 +160,18 @@ def views(**down: bool) -> MappingProxyType[str, frozenset[str]]:
 def test_quorum_holds_until_enough_watchdogs_see_the_target_down() -> None:
     world = watched_world()
     settings = replace(SETTINGS, quorum=2)
-    held(world, settings=settings, views=views(b=False))
+    hold_lease(world, settings=settings, views=views(b=False))
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.acts() == []
     assert "1 of 2 watchdogs see it down, and 2 must" in str(world.last(ROOT).reason)
-    held(world, settings=settings, views=views(b=True))
+    hold_lease(world, settings=settings, views=views(b=True))
     world.wait(1.0)
     assert world.acts() == [(ROOT, RESTART)]
 
 
 def test_watchdog_that_is_not_alive_has_no_vote() -> None:
     world = watched_world()
-    held(world, settings=replace(SETTINGS, quorum=2), views=views())
+    hold_lease(world, settings=replace(SETTINGS, quorum=2), views=views())
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.acts() == [(ROOT, RESTART)]
 
@@ -182,7 +182,7 @@ def test_requested_restart_needs_the_lease_and_no_votes() -> None:
     observe(world, asked=True, holder="b")
     world.send(RestartRequested(world.now, ROOT, now=True))
     assert world.last(ROOT).guard is Guard.LEASE
-    held(world, settings=settings, views=views(b=False))
+    hold_lease(world, settings=settings, views=views(b=False))
     world.send(RestartRequested(world.now, ROOT))
     assert world.last(ROOT).action is RESTART
 

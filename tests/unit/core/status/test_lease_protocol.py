@@ -1,4 +1,4 @@
-"""How the answers of Redis change what a watchdog knows of the lease."""
+"""Changes of a watchdog's lease by the answers of Redis."""
 
 from dataclasses import replace
 from typing import Any
@@ -25,7 +25,7 @@ STATUS = LeaseStatus(ClusterSettings("redis://redis"), "own", since=Moment(1.0, 
 KNOWN = replace(STATUS, asked=True, ahead_s=500.0)
 
 
-def answered(
+def apply_answer(
     status: LeaseStatus = KNOWN,
     ahead_s: float = 500.0,
     **changes: Any,  # noqa: ANN401 - any field
@@ -35,10 +35,10 @@ def answered(
 
 
 def test_answer_ends_the_loss_and_tells_token_and_time() -> None:
-    after = answered(replace(STATUS, lost="timeout", highest_token=3))
+    after = apply_answer(replace(STATUS, lost="timeout", highest_token=3))
     assert (after.lost, after.asked, after.since) == ("", True, NOW)
     assert (after.highest_token, after.ahead_s) == (7, 500.0)
-    assert answered(replace(KNOWN, highest_token=9)).highest_token == 9
+    assert apply_answer(replace(KNOWN, highest_token=9)).highest_token == 9
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_answer_ends_the_loss_and_tells_token_and_time() -> None:
 def test_step_forward_or_lost_data_put_earlier_leases_in_doubt(
     ahead_s: float, is_fresh: bool, doubt_s: float
 ) -> None:
-    after = answered(ahead_s=ahead_s, is_fresh=is_fresh)
+    after = apply_answer(ahead_s=ahead_s, is_fresh=is_fresh)
     assert after.act_from_mono == (NOW.mono + doubt_s if doubt_s else 0.0)
 
 
 def test_doubt_is_no_shorter_than_the_lease_and_not_about_an_own_lease() -> None:
     settings = ClusterSettings("redis://redis", lease_s=60.0)
-    after = answered(replace(KNOWN, settings=settings), is_fresh=True)
+    after = apply_answer(replace(KNOWN, settings=settings), is_fresh=True)
     assert after.act_from_mono == NOW.mono + 60.0
     own = replace(KNOWN, token=6, until_mono=NOW.mono + 5.0)
-    assert answered(own, is_fresh=True).act_from_mono == 0.0
+    assert apply_answer(own, is_fresh=True).act_from_mono == 0.0
 
 
 def test_watchdog_whose_host_was_suspended_trusts_no_lease_that_has_not_gone_on() -> (
@@ -70,31 +70,31 @@ def test_watchdog_whose_host_was_suspended_trusts_no_lease_that_has_not_gone_on(
 ):
     """Its clock stood still, so its lease seems to be valid."""
     own = replace(KNOWN, token=7, until_mono=NOW.mono + 5.0)
-    again = answered(own, ahead_s=560.0, token=9, holder="", is_fresh=True)
+    again = apply_answer(own, ahead_s=560.0, token=9, holder="", is_fresh=True)
     assert again.act_from_mono == NOW.mono + LONGEST_S
-    renewed = answered(own, ahead_s=560.0, token=7, holder="")
+    renewed = apply_answer(own, ahead_s=560.0, token=7, holder="")
     assert renewed.act_from_mono == 0.0
 
 
 def test_watchdog_that_has_just_started_waits_for_the_call_of_a_dead_holder() -> None:
-    assert answered(STATUS, call_s=20.0).act_from_mono == NOW.mono + 20.0
-    assert answered(KNOWN, call_s=20.0).act_from_mono == 0.0
+    assert apply_answer(STATUS, call_s=20.0).act_from_mono == NOW.mono + 20.0
+    assert apply_answer(KNOWN, call_s=20.0).act_from_mono == 0.0
 
 
 def test_lease_is_counted_from_the_moment_of_the_request() -> None:
-    held = on_acquired(KNOWN, LeaseAnswer(8, "", 0.0), NOW.mono - 2.0, NOW)
-    assert (held.token, held.until_mono) == (8, NOW.mono + 13.0)
-    assert on_renewed(held, 2000.0).until_mono == 2000.0
-    lost = on_lost(held, "timeout", NOW)
-    assert (lost.token, lost.until_mono) == (8, held.until_mono)
-    ended = on_not_held(held, "b", NOW)
+    acquired = on_acquired(KNOWN, LeaseAnswer(8, "", 0.0), NOW.mono - 2.0, NOW)
+    assert (acquired.token, acquired.until_mono) == (8, NOW.mono + 13.0)
+    assert on_renewed(acquired, 2000.0).until_mono == 2000.0
+    after_loss = on_lost(acquired, "timeout", NOW)
+    assert (after_loss.token, after_loss.until_mono) == (8, acquired.until_mono)
+    ended = on_not_held(acquired, "b", NOW)
     assert (ended.token, ended.until_mono, ended.holder) == (0, 0.0, "b")
     assert on_not_held(ended, "b", Moment(2000.0, 1.0)) is ended
 
 
 def test_loss_is_counted_from_its_begin() -> None:
-    lost = on_lost(KNOWN, "timeout", NOW)
-    later = on_lost(lost, "refused", Moment(2000.0, 1.0))
+    after_loss = on_lost(KNOWN, "timeout", NOW)
+    later = on_lost(after_loss, "refused", Moment(2000.0, 1.0))
     assert (later.lost, later.since) == ("refused", NOW)
 
 
@@ -106,7 +106,7 @@ def test_order_without_redis_is_that_of_the_names() -> None:
 
 
 def test_each_watchdog_has_a_second_of_its_own() -> None:
-    """Of each time at most one of them may send, with a gap to the next one."""
+    """At each time at most one of them may send, with a gap to the next one."""
     ranks = range(1, SECONDS + 1)
     for tenth in range(SECONDS * 10):
         wall = NOW.wall + tenth / 10
