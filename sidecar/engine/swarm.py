@@ -74,7 +74,7 @@ class SwarmEngine(DockerEngine):
         self._stack = stack
         self._label = f"{NAMESPACE_LABEL}={stack}"
         self._own_id = own_id
-        self._seen: dict[str, Slot] = {}
+        self._slots: dict[str, Slot] = {}
         self._slot_ids: dict[str, str] = {}
         """Slots by the container of the task that was last seen there."""
         self._forced: dict[str, ForcedUpdate] = {}
@@ -89,9 +89,9 @@ class SwarmEngine(DockerEngine):
             ),
             _LIST_S,
         )
-        self._seen.clear()
+        self._slots.clear()
         self._slot_ids.clear()
-        listed = tuple(self._note(seen) for seen in slots)
+        listed = tuple(self._note(slot) for slot in slots)
         self._listed = {container.id: container for container in listed}
         return listed
 
@@ -110,7 +110,7 @@ class SwarmEngine(DockerEngine):
 
     def _note(self, seen: SeenSlot) -> Container:
         slot, container = seen
-        self._seen[slot.id] = slot
+        self._slots[slot.id] = slot
         if slot.shown is not None and slot.shown.container_id:
             self._slot_ids[slot.shown.container_id] = slot.id
         earlier = self._listed.get(slot.id)
@@ -130,7 +130,7 @@ class SwarmEngine(DockerEngine):
     async def _replace(
         self, operation: Operation, slot_id: str, stop_timeout_s: float
     ) -> None:
-        judged = self._seen.get(slot_id)
+        judged = self._slots.get(slot_id)
         if judged is None:
             raise LeftAlone("it was not inspected before")
         wait_s = max(stop_timeout_s, judged.service.grace_s) + self._answer_margin_s
@@ -183,14 +183,14 @@ class SwarmEngine(DockerEngine):
             raise
         except EngineError:
             return False
-        slot = self._seen[judged.id]
+        slot = self._slots[judged.id]
         if task_id(slot) != task_id(judged):
             return container.status is Status.RUNNING
         update = slot.service.update
         is_ours = update.started_at != judged.service.update.started_at
         if is_ours and update.state in _GIVEN_UP:
-            said = one_line(update.message, self._link.mask)
-            raise EngineRefused(f"swarm did not complete the forced update: {said}")
+            reason = one_line(update.message, self._link.mask)
+            raise EngineRefused(f"swarm did not complete the forced update: {reason}")
         return False
 
     async def stop(self, container_id: str, stop_timeout_s: float) -> None:  # type: ignore[explicit-override]
@@ -250,10 +250,10 @@ class SwarmEngine(DockerEngine):
 
     async def _own(self, container_id: str) -> ContainerOwner:  # type: ignore[explicit-override]
         """The container of the slot's task. EngineRefused: it is on another node."""
-        slot = self._seen.get(container_id)
+        slot = self._slots.get(container_id)
         if slot is None:
             await self.inspect(container_id)
-            slot = self._seen[container_id]
+            slot = self._slots[container_id]
         task_container_id = slot.shown.container_id if slot.shown is not None else ""
         if not task_container_id:
             raise EngineRefused("its task has no container yet")

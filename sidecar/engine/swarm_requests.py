@@ -120,10 +120,10 @@ def _look_at(
                     raise translated from error
                 silent, fault = True, str(translated)
         replaces = slot.service.replaces_tasks(time.time())
-        seen = read_container(
+        container = read_container(
             slot, local, client.mask, is_replaced=replaces and not is_treated(slot)
         )
-        yield SeenSlot(slot, _with_fault(seen, fault) if fault else seen)
+        yield SeenSlot(slot, _with_fault(container, fault) if fault else container)
 
 
 def _with_fault(container: Container, fault: str) -> Container:

@@ -90,19 +90,19 @@ def find_slots(service: SwarmService, tasks: Iterable[Task]) -> tuple[Slot, ...]
             number = numbers.get(task.node_id, task.slot)
             by_number.setdefault(number, []).append(task)
     live = [n for n, all_ in by_number.items() if _has_task_to_come(all_)]
-    dead = [n for n, all_ in by_number.items() if n not in live and _died(all_)]
+    dead = [n for n, all_ in by_number.items() if n not in live and _has_died(all_)]
     missing = len(dead) if service.is_global else service.replicas - len(live)
-    kept = sorted((*live, *dead[: max(0, missing)]))
-    if not kept and service.hold is ServiceHold.SCALED_TO_ZERO:
+    shown_numbers = sorted((*live, *dead[: max(0, missing)]))
+    if not shown_numbers and service.hold is ServiceHold.SCALED_TO_ZERO:
         return (Slot(service, 1, ()),)
-    return tuple(Slot(service, n, tuple(by_number[n])) for n in kept)
+    return tuple(Slot(service, n, tuple(by_number[n])) for n in shown_numbers)
 
 
 def _has_task_to_come(tasks: list[Task]) -> bool:
     return any(task.desired_state not in _ENDS for task in tasks)
 
 
-def _died(tasks: list[Task]) -> bool:
+def _has_died(tasks: list[Task]) -> bool:
     return tasks[0].status.state in _OWN_ENDS
 
 
@@ -188,14 +188,14 @@ def _find_status(
     alive = {Status.RUNNING, Status.PAUSED}
     if slot.running is not None and (local is None or local.status in alive):
         return (local.status if local is not None else Status.RUNNING), ""
-    newest, shown = slot.tasks[0], slot.shown
-    is_pending = newest is not shown
+    newest, shown_task = slot.tasks[0], slot.shown
+    is_pending = newest is not shown_task
     if not is_pending and not _is_made_again(slot, local):
         return Status.EXITED, ""
     error = newest.status.err if is_pending else ""
-    if shown is not None and shown.status.state == "rejected":
-        error = error or shown.status.err
-    if not error and (shown is None or is_replaced):
+    if shown_task is not None and shown_task.status.state == "rejected":
+        error = error or shown_task.status.err
+    if not error and (shown_task is None or is_replaced):
         return Status.CREATED, ""
     return Status.RESTARTING, error
 

@@ -46,7 +46,7 @@ class Replicated(Pascal, frozen=True):
 
 
 class Mode(Pascal, frozen=True):
-    """How many tasks there are; a job has neither of them."""
+    """The mode of a service: replicated or global; a job is neither."""
 
     replicated: Replicated | None = None
     global_: _Empty | None = msgspec.field(name="Global", default=None)

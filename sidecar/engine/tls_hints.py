@@ -1,4 +1,4 @@
-"""What to do about an error of TLS between Sidecar and the engine. Pure."""
+"""Advice for an error of TLS between Sidecar and the engine. Pure."""
 
 _FOLDER = "DOCKER_CERT_PATH"
 _HINTS = (

@@ -237,12 +237,12 @@ async def test_every_call_of_the_list_is_sent_by_some_part(
     server.add(raw_container(OWN, Status="exited"))
     async with open_engine(link_to(server, requests)) as engine:
         await engine.inspect(OWN)
-    sent = set()
+    sent_calls = set()
     for request in server.requests:
         method, target = request.split(" ", 1)
         prefix = "" if target == "/version" else f"/v{VERSION}"
-        sent.add(find_call(method, f"{prefix}{target}", VERSION))
-    assert sent == set(CALLS)
+        sent_calls.add(find_call(method, f"{prefix}{target}", VERSION))
+    assert sent_calls == set(CALLS)
 
 
 async def use_all_parts(engine: DockerEngine, link: EngineConnection) -> None:

@@ -101,8 +101,8 @@ def test_rules_of_a_filter_allow_the_calls_of_the_list_and_no_more(
     target = "/v1.45/" + "/".join(parts)
     if "?" not in target:
         allowed = [rule.call for rule in filter_rules() if rule.allows(method, target)]
-        found = find_call(method, target, VERSION)
-        assert allowed == ([found] if found is not None else [])
+        call = find_call(method, target, VERSION)
+        assert allowed == ([call] if call is not None else [])
 
 
 def test_every_feature_has_a_call() -> None:

@@ -175,10 +175,10 @@ def test_service_scaled_to_zero_is_one_container_that_was_never_started() -> Non
 
 def test_slots_that_were_removed_do_not_count() -> None:
     raw = raw_service(replicas=2)
-    left = raw_task("z", "failed", slot=3, desired="shutdown")
+    ended = raw_task("z", "failed", slot=3, desired="shutdown")
     going = raw_task("y", slot=4, desired="remove")
     drained = raw_task("x", slot=5, **STOPPED)
-    tasks = raw_task("a"), raw_task("b", slot=2), left, going, drained
+    tasks = raw_task("a"), raw_task("b", slot=2), ended, going, drained
     assert [slot.number for slot in slots_of(raw, *tasks)] == [1, 2]
 
 
@@ -272,12 +272,14 @@ def test_update_replaces_tasks_for_a_limited_time(
 
 
 def test_forced_update_changes_one_number_and_keeps_every_other_byte() -> None:
-    kept = b'{"Zz":{"u":1.50e2,"l":[null]},"TaskTemplate":{"A":12345678901234567890'
+    unchanged = (
+        b'{"Zz":{"u":1.50e2,"l":[null]},"TaskTemplate":{"A":12345678901234567890'
+    )
     settings, count = count_up(
-        msgspec.Raw(kept + b',"ForceUpdate":41,"B":" \\u00e9"}}')
+        msgspec.Raw(unchanged + b',"ForceUpdate":41,"B":" \\u00e9"}}')
     )
     assert count == 42
-    assert settings == kept + b',"ForceUpdate":42,"B":" \\u00e9"}}'
+    assert settings == unchanged + b',"ForceUpdate":42,"B":" \\u00e9"}}'
 
 
 def test_counter_that_was_never_set_becomes_one() -> None:
