@@ -48,7 +48,7 @@ _STOP_TIMEOUT_S = 10.0
 
 
 class SimulationResult(NamedTuple):
-    """What happened, and the expectations that were not met."""
+    """The record of a simulation, and the expectations that were not met."""
 
     scenario: Scenario
     record: SimulationRecord

@@ -73,12 +73,12 @@ Default = TypeVar("Default", float, float | None)
 def read_scenario(path: Path, targets: Iterable[str]) -> Scenario:
     """The scenario of a file for these targets. Raises ConfigError with all faults."""
     document = _read(path)
-    known = tuple(targets)
+    target_names = tuple(targets)
     reader = _Reader()
     services = value_or(document.services, {})
     steps = value_or(document.steps, [])
     expectations = value_or(document.expect, [])
-    reader.check_names(document, known)
+    reader.check_names(document, target_names)
     scenario = Scenario(
         reader.duration(document.duration),
         reader.begin(value_or(document.begin, BEGIN)),
@@ -111,9 +111,10 @@ def _read(path: Path) -> ScenarioDocument:
         from sidecar.config.file import schema_errors  # noqa: PLC0415 - weighs 6 MB
 
         problems = schema_errors.find_schema_problems(tree, scenario_schema())
-        found = [problem.fault for problem in problems]
+        schema_faults = [problem.fault for problem in problems]
         raise ConfigError(
-            found or [ConfigProblem(str(path), str(error), "what the schema says")]
+            schema_faults
+            or [ConfigProblem(str(path), str(error), "what the schema says")]
         ) from None
 
 

@@ -87,7 +87,7 @@ class SimulationRecord:
                 yield StatePeriod(begin_s, until_s, state)
 
     def unavailable_s(self, name: str, end_s: float) -> float:
-        """How long an instance was known not to serve."""
+        """The seconds in which an instance was known not to serve."""
         unmeasured = {TargetState.UNKNOWN, TargetState.STARTING}
         return sum(
             period.end_s - period.begin_s

@@ -86,8 +86,8 @@ class SimulatedServices:
         current = self._containers().get(container.id)
         if current is None or current.status is not Status.RUNNING:
             await asyncio.sleep(ANSWER_S)
-            gone = text_reason("the name does not resolve")
-            return probe_failure(Cause.DETACHED, gone, path_fault=True)
+            reason = text_reason("the name does not resolve")
+            return probe_failure(Cause.DETACHED, reason, path_fault=True)
         result = self._answer(settings, current)
         is_silent = result.cause in _SILENT
         await asyncio.sleep(settings.timeout_s if is_silent else ANSWER_S)

@@ -36,9 +36,9 @@ def draw_states(
 ) -> str:
     """One bar for each instance; the states have a legend, and words on hover."""
     bottom = _TOP + _ROW * len(instances)
-    seen = _list_states(record, instances, end_s)
+    states = _list_states(record, instances, end_s)
     columns = (_WIDTH - _MARGIN) // _LEGEND_COLUMN
-    height = bottom + 30 + _LEGEND_ROW * -(-len(seen) // columns)
+    height = bottom + 30 + _LEGEND_ROW * -(-len(states) // columns)
     font = 'font-family="sans-serif" font-size="13"'
     box = f'viewBox="0 0 {_WIDTH} {height}"'
     parts = [
@@ -51,7 +51,7 @@ def draw_states(
         parts.append(f'<text x="{_MARGIN}" y="{y + 15}">{escape(instance.name)}</text>')
         periods = record.periods_of(instance.name, end_s)
         parts += [_draw_period(period, y, end_s) for period in periods]
-    parts += [*_draw_axis(bottom, end_s), *_draw_legend(seen, bottom + 30, columns)]
+    parts += [*_draw_axis(bottom, end_s), *_draw_legend(states, bottom + 30, columns)]
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -67,13 +67,13 @@ def format_offset(seconds: float) -> str:
 def _list_states(
     record: SimulationRecord, instances: Sequence[FinalInstance], end_s: float
 ) -> list[TargetState]:
-    seen = {p.state for i in instances for p in record.periods_of(i.name, end_s)}
-    return [state for state in TargetState if state in seen]
+    occurring = {p.state for i in instances for p in record.periods_of(i.name, end_s)}
+    return [state for state in TargetState if state in occurring]
 
 
 def _place(seconds: float, end_s: float) -> float:
-    left = _MARGIN + _NAME_WIDTH
-    return left + (_WIDTH - left - _MARGIN) * seconds / end_s
+    begin_x = _MARGIN + _NAME_WIDTH
+    return begin_x + (_WIDTH - begin_x - _MARGIN) * seconds / end_s
 
 
 def _draw_period(period: StatePeriod, y: int, end_s: float) -> str:

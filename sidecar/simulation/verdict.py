@@ -53,8 +53,8 @@ class _Check:
         yield from self._check_guard()
         if expected.causes is not None:
             causes = self._record.causes
-            seen = [c for name in self._names for c in causes.get(name, ())]
-            yield from _differ("causes", _join(expected.causes), _join(seen))
+            actual = [c for name in self._names for c in causes.get(name, ())]
+            yield from _differ("causes", _join(expected.causes), _join(actual))
         yield from _differ("messages", expected.messages, self._count_messages())
 
     def _count_restarts(self) -> int:
@@ -83,9 +83,10 @@ class _Check:
 
     def _check_guard(self) -> Iterator[str]:
         guard, guards = self._expected.guard, self._record.guards
-        seen = {g for name in self._names for g in guards.get(name, ())}
-        if guard is not None and guard not in seen:
-            yield f"guard {guard} did not object; those that did: {_join(sorted(seen))}"
+        objecting = {g for name in self._names for g in guards.get(name, ())}
+        if guard is not None and guard not in objecting:
+            names = _join(sorted(objecting))
+            yield f"guard {guard} did not object; those that did: {names}"
 
 
 def _join(names: Sequence[str]) -> str:

@@ -80,7 +80,7 @@ AnyStep = (
 
 
 class ExpectationSection(Section, kw_only=True):
-    """What must be true at the end."""
+    """Conditions at the end of a scenario."""
 
     target: Name | UnsetType = UNSET
     restarts: Number | UnsetType = UNSET

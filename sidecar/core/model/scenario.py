@@ -89,7 +89,7 @@ class ScenarioStep(NamedTuple):
 
 
 class Expectation(NamedTuple):
-    """What must be true at the end; only what is not None is checked.
+    """Conditions at the end; only those that are not None are checked.
 
     ``unavailable_s``: the target did not work for at most so long. ``guard``: it
     objected at least once. ``causes``: those of the incidents, in order. Without
