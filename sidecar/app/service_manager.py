@@ -16,7 +16,7 @@ FIRST_LOOK_S = 0.1
 
 
 class Steps(Protocol):
-    """What is told of the loop: its state, and when it last completed a step."""
+    """Facts about the loop: its state, and when it last completed a step."""
 
     state: State
     last_step_mono: float

@@ -22,8 +22,8 @@ class CurrentIncidents:
         """Messages of one channel that need not be sent: outdated, or another's."""
         state, now = self._state(), self._clock.now()
         outdated = drop_outdated(state, waiting)
-        left = (m for m in waiting if find_turn(state.lease, m, now) is LEAVE)
-        return tuple({m.id: m for m in (*outdated, *left)}.values())
+        of_others = (m for m in waiting if find_turn(state.lease, m, now) is LEAVE)
+        return tuple({m.id: m for m in (*outdated, *of_others)}.values())
 
     def must_wait(self, message: Message) -> bool:
         """Does another watchdog send it, unless that one dies?"""

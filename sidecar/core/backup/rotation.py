@@ -32,8 +32,8 @@ def _removable_of(group: list[BackupRecord], keep: int) -> Iterator[BackupRecord
     others = [r for r in newest_first if r.trigger is not BackupTrigger.RESTART]
     keep = max(1, keep)
     restarts_kept = max(min(keep, RESTARTS_KEPT), keep - len(others))
-    kept = (*others[:keep], *of_restarts[:restarts_kept])
-    kept_ids = {record.id for record in kept}
+    kept_records = (*others[:keep], *of_restarts[:restarts_kept])
+    kept_ids = {record.id for record in kept_records}
     kept_ids.update(r.id for r in (last_proven(group), last_loaded(group)) if r)
     return (record for record in group if record.id not in kept_ids)
 

@@ -1,4 +1,4 @@
-"""How the container of a restart is stopped: when a signal is sent."""
+"""The stop of the container in a restart: when a signal is sent."""
 
 from dataclasses import replace
 

@@ -63,8 +63,8 @@ def find_obstacle(
         return Reason.of(R.NO_OTHER_REPLICA)
     for other in state.instances.values():
         if other.id != instance.id and (other.remedy or other.loading):
-            begun = other.loading or (other.remedy and other.remedy.decision)
-            action = begun.action if begun else ""
+            other_decision = other.loading or (other.remedy and other.remedy.decision)
+            action = other_decision.action if other_decision else ""
             return Reason.of(R.REMEDY_RUNNING, action=action, root=other.name)
     return None
 

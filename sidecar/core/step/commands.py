@@ -77,10 +77,10 @@ def on_restart_requested(state: State, event: RestartRequested) -> Update:
             )
     if event.target not in state.targets:
         return no_update(state)
-    begun = planned_restart.begin_rolling_restart(
+    new_state = planned_restart.begin_rolling_restart(
         state, event.target, event.at, forced=event.now
     )
-    return Update(begun, (), tuple(i.id for i in state.replicas(event.target)))
+    return Update(new_state, (), tuple(i.id for i in state.replicas(event.target)))
 
 
 def on_pause_requested(state: State, event: PauseRequested) -> Update:

@@ -61,13 +61,13 @@ def liveness_of(
     instance = instance_named(state, name)
     instances = list(state.replicas(name)) or ([instance] if instance else [])
     if not instances:
-        known = name in state.targets
-        return (True, _health_of_target(state, name)[1]) if known else None
+        is_target = name in state.targets
+        return (True, _health_of_target(state, name)[1]) if is_target else None
     due = [i for i in instances if is_restart_due(state, i.id, at)]
-    shown = next(iter(due), instances[0])
-    reason = str(describe_restart(state, shown.id, at))
+    shown_instance = next(iter(due), instances[0])
+    reason = str(describe_restart(state, shown_instance.id, at))
     well = len(due) < len(instances)
-    return well, replace(_health(shown)[1], name=name, reason=reason)
+    return well, replace(_health(shown_instance)[1], name=name, reason=reason)
 
 
 def _health(instance: Instance) -> tuple[bool, TargetHealth]:
