@@ -124,12 +124,12 @@ def composed_stack(
 def wait_servers(stack: ComposedStack, proxy: str, backend: str, **states: str) -> None:
     """Wait until HAProxy has these states of the servers of a backend."""
     end = time.monotonic() + 2 * DEADLINE_S
-    while (seen := _seen_servers(stack, proxy, backend)) != states:
-        assert time.monotonic() < end, f"{seen}\n{stack.compose('logs')}"
+    while (current := _read_servers(stack, proxy, backend)) != states:
+        assert time.monotonic() < end, f"{current}\n{stack.compose('logs')}"
         time.sleep(POLL_S)
 
 
-def _seen_servers(stack: ComposedStack, proxy: str, backend: str) -> dict[str, str]:
+def _read_servers(stack: ComposedStack, proxy: str, backend: str) -> dict[str, str]:
     try:
         return server_states(stack.box(proxy).ip, backend)
     except OSError:  # it does not listen yet

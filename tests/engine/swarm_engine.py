@@ -68,7 +68,7 @@ class SwarmHost:
         return dict(self.client.api.inspect_service(name))  # type: ignore[no-untyped-call]
 
     def forced_updates(self, name: str) -> int:
-        """How often the tasks of a service were replaced by force."""
+        """The number of forced updates of a service."""
         return int(self.service(name)["Spec"]["TaskTemplate"].get("ForceUpdate", 0))
 
     def containers(self, name: str) -> list[str]:

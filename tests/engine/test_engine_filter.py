@@ -90,6 +90,6 @@ def test_cycle_works_with_the_lines_of_the_example_alone(stack: Stack) -> None:
     run_in(watcher.docker, ["sidecar", "doctor"])
 
     assert stack.proxy.refused[before:] == ()
-    sent = {feature_of(request) for request in stack.proxy.requests}
-    assert sent >= EXAMPLE - SELDOM
-    assert None not in sent
+    features = {feature_of(request) for request in stack.proxy.requests}
+    assert features >= EXAMPLE - SELDOM
+    assert None not in features

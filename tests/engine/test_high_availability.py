@@ -118,11 +118,11 @@ def test_any_one_part_dies_and_no_payment_fails_but_those_that_it_held(
             for name in ("redis", *WATCHDOGS):
                 with dead.kill(name, stack.box(name)):
                     pass
-        counts = {name: len(lost) for name, lost in dead.lost.items()}
-        told = f"{counts} of {load.count}: {load.failures}"
-        assert sum(counts.values()) == len(load.failures), told
+        counts = {name: len(failures) for name, failures in dead.lost.items()}
+        summary = f"{counts} of {load.count}: {load.failures}"
+        assert sum(counts.values()) == len(load.failures), summary
         for number in (1, 2, 3):
-            assert counts.pop(f"payment {number}") <= WORKERS, told
+            assert counts.pop(f"payment {number}") <= WORKERS, summary
         # The daemon held one call of each replica at most.
-        assert counts.pop("active wallet") <= len(REPLICAS_UP), told
-        assert set(counts.values()) == {0}, told
+        assert counts.pop("active wallet") <= len(REPLICAS_UP), summary
+        assert set(counts.values()) == {0}, summary

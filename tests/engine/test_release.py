@@ -98,11 +98,11 @@ def test_release_is_complete_and_its_wheel_reproducible(tmp_path: Path) -> None:
     first = copy_repository(tmp_path / "first", 0o022)
     second = copy_repository(tmp_path / "second", 0o077)
 
-    done = release(first, tmp_path / "1")
-    wheel_done = release(second, tmp_path / "2", "--wheel-only")
+    build = release(first, tmp_path / "1")
+    wheel_build = release(second, tmp_path / "2", "--wheel-only")
 
-    assert done.returncode == 0, done.stderr
-    assert wheel_done.returncode == 0, wheel_done.stderr
+    assert build.returncode == 0, build.stderr
+    assert wheel_build.returncode == 0, wheel_build.stderr
     assert (tmp_path / "1" / WHEEL).read_bytes() == (
         tmp_path / "2" / WHEEL
     ).read_bytes()

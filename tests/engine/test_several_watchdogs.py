@@ -82,8 +82,8 @@ def check_one_acts(stack: Stack, first: SidecarBox, second: SidecarBox) -> None:
     """One failure, two watchdogs: one restart, by the holder, with its token."""
     assert restarts(stack) == [f"restart {SERVICE}"]
     assert "lease token " in last_reason(first)
-    held = second.decisions(SERVICE, "hold")
-    by_lease = [record for record in held if record.fields["guard"] == "lease"]
+    holds = second.decisions(SERVICE, "hold")
+    by_lease = [record for record in holds if record.fields["guard"] == "lease"]
     assert first.name in by_lease[-1].message
     assert second.decisions(SERVICE, "restart") == []
 

@@ -139,8 +139,8 @@ async def test_service_of_a_swarm_is_restarted_and_its_operator_respected() -> N
     """One engine for all parts: its start takes longest."""
     async with (
         own_swarm() as swarm,
-        managed(swarm) as clashing,
-        managed(swarm) as operated,
+        manage_service(swarm) as clashing,
+        manage_service(swarm) as operated,
     ):
         await asyncio.gather(
             asyncio.to_thread(check_whole_sidecar, swarm),
@@ -203,7 +203,7 @@ class Managed(NamedTuple):
 
 
 @asynccontextmanager
-async def managed(swarm: SwarmHost) -> AsyncIterator[Managed]:
+async def manage_service(swarm: SwarmHost) -> AsyncIterator[Managed]:
     stack = f"shop-{secrets.token_hex(3)}"
     await asyncio.to_thread(swarm.deploy, stack, stack_of(payments=service()))
     name = f"{stack}_payments"
@@ -257,8 +257,8 @@ async def check_operators_hands(swarm: SwarmHost, managed: Managed) -> None:
         await asyncio.to_thread(swarm.run, *command)
 
     await update("--image", "no-such-image")
-    held = await engine.inspect(container.id)
-    assert held.service_hold.is_update
+    updating = await engine.inspect(container.id)
+    assert updating.service_hold.is_update
     with pytest.raises(LeftAlone, match="update of its service has not ended"):
         await engine.restart(container.id, 5.0)
 

@@ -12,7 +12,7 @@ FOLDER = REPOSITORY / "tests" / "data" / "cyclonedx"
 
 
 def find_faults(document: dict[str, Any]) -> list[str]:
-    """What the schema has against a document."""
+    """The faults of a document, by the schema."""
     schemas = {
         path.name: json.loads(path.read_text()) for path in FOLDER.glob("*.json")
     }

@@ -39,7 +39,7 @@ def path_expression(call: EngineCall) -> str:
 
 
 class FilterRule(NamedTuple):
-    """What a filter before the engine has to allow for a call."""
+    """The rule of a filter before the engine that allows a call."""
 
     call: EngineCall
     method: str

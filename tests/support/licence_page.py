@@ -41,12 +41,12 @@ def _licence(name: str) -> str | None:
 
 def page() -> str:
     """The whole document: what people wrote, and the table."""
-    written, begin, _ = PAGE.read_text().partition(BEGIN)
+    words, begin, _ = PAGE.read_text().partition(BEGIN)
     lines = (
         f"| {row.name} | {row.licence} | {'s3' if row.is_s3_only else 'each'} |\n"
         for row in rows()
     )
-    return written + begin + HEAD + "".join(lines)
+    return words + begin + HEAD + "".join(lines)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which gated calls of the engine a running Sidecar may send."""
+"""Gated calls of the engine that a running Sidecar may send."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_half_done_recreate_is_ended_although_the_settings_have_none(
 def test_feature_that_a_reload_turns_off_is_in_use_until_the_end(
     plain: Settings,
 ) -> None:
-    """What it began must be ended: a container of a restore test must be removed."""
+    """Sidecar must end its work: a container of a restore test must be removed."""
     settings = [settings_of(plain, Target("wallet", backup=TESTED))]
     in_use = FeaturesInUse(lambda: settings[-1], lambda: STATE, LINK)
     before = in_use()

@@ -1,4 +1,4 @@
-"""Which stack Sidecar watches, and whether it is one of a swarm."""
+"""The stack that Sidecar watches, and whether it is one of a swarm."""
 
 import pytest
 

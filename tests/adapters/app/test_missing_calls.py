@@ -111,7 +111,7 @@ def limited_sidecar(folder: Path) -> Iterator[SidecarHost]:
 
 
 @pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SidecarHost]:
+def limited_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SidecarHost]:
     with limited_sidecar(tmp_path_factory.mktemp("limited")) as host:
         yield host
 
@@ -134,9 +134,9 @@ def run_backup(host: SidecarHost) -> str:
 
 
 def status_command(host: SidecarHost) -> str:
-    """What ``sidecar status`` prints."""
+    """The output of ``sidecar status``."""
     command = [sys.executable, "-m", "sidecar", "status"]
-    done = subprocess.run(
+    command_result = subprocess.run(
         command,
         env=host.environ | {"SIDECAR_URL": host.url},
         capture_output=True,
@@ -144,7 +144,7 @@ def status_command(host: SidecarHost) -> str:
         timeout=20.0,
         check=False,
     )
-    return " ".join((done.stdout + done.stderr).split())
+    return " ".join((command_result.stdout + command_result.stderr).split())
 
 
 SEEN: dict[Feature, Callable[[SidecarHost], str]] = {
@@ -163,16 +163,16 @@ SEEN: dict[Feature, Callable[[SidecarHost], str]] = {
 
 @pytest.mark.parametrize("feature", SEEN, ids=lambda feature: feature.value)
 def test_running_sidecar_says_what_it_cannot_do(
-    feature: Feature, limited: SidecarHost
+    feature: Feature, limited_host: SidecarHost
 ) -> None:
     reason = f"not on the list ({names_of(feature)[0]})"
-    limited.until(reason, lambda: reason in SEEN[feature](limited))
+    limited_host.until(reason, lambda: reason in SEEN[feature](limited_host))
 
 
 def test_status_command_has_the_reason_of_an_unknown_target(
-    limited: SidecarHost,
+    limited_host: SidecarHost,
 ) -> None:
-    assert "not on the list" in status_command(limited)
+    assert "not on the list" in status_command(limited_host)
 
 
 # --- what a running Sidecar seldom does
@@ -247,9 +247,9 @@ async def restore(server: EngineServer) -> str:
     async with open_engine(link_to(server, [])) as engine:
         container = await engine.inspect(OWN)
         record = make_record(FILE, b"{}")
-        with pytest.raises(BackupEdgeError) as told:
+        with pytest.raises(BackupEdgeError) as caught:
             await restore_beside(engine, container, record, b"{}", time.time())
-    return str(told.value)
+    return str(caught.value)
 
 
 async def restore_test(server: EngineServer) -> str:
@@ -321,11 +321,11 @@ async def test_what_a_filter_forbids_is_told_with_its_reason(
         server.images[IMAGE] = {"Id": IMAGE, "Config": {"Labels": {}}}
         serve_swarm(server, raw_service(), raw_task("a"))
         refuse(server, feature)
-        told = await TOLD[feature](server)
-    assert WORDS.get(feature, "not on the list") in told
+        text = await TOLD[feature](server)
+    assert WORDS.get(feature, "not on the list") in text
     if feature is not Feature.DOCTOR:
-        said = told + "".join(log_lines)
-        assert any(f"not on the list ({name})" in said for name in names_of(feature))
+        texts = text + "".join(log_lines)
+        assert any(f"not on the list ({name})" in texts for name in names_of(feature))
 
 
 def test_every_optional_feature_has_such_a_test() -> None:

@@ -1,4 +1,4 @@
-"""What systemd gets from a real process: readiness, proof of life, the log."""
+"""Messages to systemd from a real process: readiness, proof of life, the log."""
 
 import asyncio
 import os

@@ -32,9 +32,11 @@ def test_unit_has_no_fault(tmp_path: Path) -> None:
 
 
 def test_unit_is_exposed_little() -> None:
-    told = analyze("security", "--offline=yes", "--no-pager", str(UNIT))
-    exposure = re.search(r"Overall exposure level for sidecar.service: ([\d.]+)", told)
-    assert exposure is not None, told
+    report = analyze("security", "--offline=yes", "--no-pager", str(UNIT))
+    exposure = re.search(
+        r"Overall exposure level for sidecar.service: ([\d.]+)", report
+    )
+    assert exposure is not None, report
     assert float(exposure[1]) <= MAX_EXPOSURE
 
 

@@ -162,8 +162,8 @@ async def test_end_waits_for_a_silent_haproxy_for_a_bounded_time() -> None:
 async def test_taken_port_is_a_fault_until_another_address_is_set(
     log_lines: list[str],
 ) -> None:
-    with socket.create_server((HOST, 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
         async with running_agent() as agent:
             assert [c.ok for c in agent.server.components()] == [True]
             agent.server.set_address((HOST, port))

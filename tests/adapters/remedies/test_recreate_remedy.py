@@ -164,7 +164,7 @@ def test_sidecar_that_ends_during_a_long_stop_lets_the_engine_start_it_again() -
 
 
 class RemovedByHand(FakeEngine):
-    """Somebody removes the old container while it is told to stop."""
+    """An engine whose old container is removed while Sidecar stops it."""
 
     @override
     async def _stop(self, container_id: str) -> None:

@@ -372,10 +372,10 @@ async def test_health_summary_names_tasks_without_success() -> None:
     bench.world.send(TasksPlanned(bench.world.now, (COMMAND, beat)))
     for name in ("vacuum", "beat"):
         bench.world.send(TaskDue(bench.world.now, name, bench.world.now.wall))
-    done = TaskResult(TaskOutcome.DONE, text_reason("it answered"))
-    bench.world.send(TaskCompleted(bench.world.now, "beat", done))
-    failed = TaskResult(TaskOutcome.FAILED, text_reason("no space"))
-    bench.world.send(TaskCompleted(bench.world.now, "vacuum", failed))
+    success = TaskResult(TaskOutcome.DONE, text_reason("it answered"))
+    bench.world.send(TaskCompleted(bench.world.now, "beat", success))
+    failure = TaskResult(TaskOutcome.FAILED, text_reason("no space"))
+    bench.world.send(TaskCompleted(bench.world.now, "vacuum", failure))
     result = await bench.run(SUMMARY)
     assert result.outcome is TaskOutcome.FINDINGS
     (line,) = details(result)

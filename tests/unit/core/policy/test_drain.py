@@ -61,8 +61,8 @@ def ask(world: RuleWorld, name: str = FIRST, *, now: bool = False) -> None:
 def answer(world: RuleWorld, verdict: BusyVerdict, name: str = FIRST) -> None:
     instance = world.instance(name)
     assert instance.container is not None
-    run_id, said = instance.container.run, BusyAnswer(verdict)
-    world.send(BusyAnswered(world.now, instance.id, run_id, said))
+    run_id, busy_answer = instance.container.run, BusyAnswer(verdict)
+    world.send(BusyAnswered(world.now, instance.id, run_id, busy_answer))
 
 
 def test_a_working_replica_is_drained_before_its_restart() -> None:

@@ -66,22 +66,22 @@ def restart(world: RuleWorld, name: str) -> None:
     world.works(name)
 
 
-def restarted(world: RuleWorld) -> list[str]:
+def list_restarted(world: RuleWorld) -> list[str]:
     return [name for name, action in world.acts() if action is RESTART]
 
 
 def test_an_operators_request_restarts_all_replicas_with_a_pause_between() -> None:
     world = start_world()
     ask_all(world)
-    assert restarted(world) == [ONE]
+    assert list_restarted(world) == [ONE]
     assert f"a rolling restart of {NAME}" in str(world.last(ONE).reason)
     for name, following in zip(NAMES, (*NAMES[1:], None), strict=True):
         restart(world, name)
-        before = restarted(world)
+        before = list_restarted(world)
         world.wait(PAUSE_S - 4.0)
-        assert restarted(world) == before, "the pause"
+        assert list_restarted(world) == before, "the pause"
         world.wait(5.0)
-        assert restarted(world) == [*before, *([following] if following else [])]
+        assert list_restarted(world) == [*before, *([following] if following else [])]
     assert world.state.plan is None
     assert {d.trigger for d in world.decisions} == {Trigger.OPERATOR}
 
@@ -110,7 +110,7 @@ def test_a_rolling_restart_stops_at_a_replica_that_does_not_work_again() -> None
     skip = world.last(THREE)
     assert (skip.action, skip.trigger) == (Action.SKIP, Trigger.OPERATOR)
     assert f"the restart of {TWO} did not succeed" in str(skip.reason)
-    assert THREE not in restarted(world)
+    assert THREE not in list_restarted(world)
     assert world.state.plan is None
     (message,) = (m for m in world.messages if m.kind is MessageKind.ROLLING_STOPPED)
     assert message.facts["target"] == THREE
@@ -126,7 +126,7 @@ def test_a_rolling_restart_stops_when_the_engine_does_not_restart_one(
     ask_all(world)
     world.complete_remedy(ONE, result, restart=False)
     world.wait(PAUSE_S * 2)
-    assert restarted(world) == [ONE]
+    assert list_restarted(world) == [ONE]
     assert world.last(TWO).action is Action.SKIP
 
 
@@ -136,7 +136,7 @@ def test_a_planned_restart_stops_at_a_replica_that_does_not_work_again() -> None
     world.complete_remedy(ONE)
     world.fails(ONE, Cause.REFUSED, 3)
     world.wait(125.0)
-    assert TWO not in restarted(world)
+    assert TWO not in list_restarted(world)
     kinds = [m.kind for m in world.messages]
     assert kinds.count(MessageKind.ROLLING_STOPPED) == 1
     assert MessageKind.PLAN_SKIPPED not in kinds
@@ -146,10 +146,10 @@ def test_a_rolling_restart_begins_with_a_replica_that_does_not_work() -> None:
     world = start_world()
     world.fails(THREE, Cause.AUTH)
     ask_all(world)
-    assert restarted(world) == [THREE]
+    assert list_restarted(world) == [THREE]
     restart(world, THREE)
     world.wait(PAUSE_S)
-    assert restarted(world) == [THREE, ONE]
+    assert list_restarted(world) == [THREE, ONE]
 
 
 def test_the_next_replica_waits_until_the_others_work() -> None:
@@ -158,13 +158,13 @@ def test_the_next_replica_waits_until_the_others_work() -> None:
     restart(world, ONE)
     world.fails(THREE, Cause.AUTH)
     world.wait(PAUSE_S * 2)
-    held = decision_in_force(world.state, InstanceId(NAME, 2), world.now)
-    assert held is not None
-    assert (held.action, held.guard) == (Action.HOLD, Guard.DRAINING)
-    assert f"{THREE} is down" in str(held.reason)
+    decision = decision_in_force(world.state, InstanceId(NAME, 2), world.now)
+    assert decision is not None
+    assert (decision.action, decision.guard) == (Action.HOLD, Guard.DRAINING)
+    assert f"{THREE} is down" in str(decision.reason)
     world.works(THREE)
     world.wait(0.5)
-    assert restarted(world) == [ONE, TWO]
+    assert list_restarted(world) == [ONE, TWO]
 
 
 def test_a_rolling_restart_goes_on_after_a_drain_that_ended_without_it() -> None:
@@ -186,7 +186,7 @@ def test_a_failed_restart_of_another_target_does_not_stop_a_rolling_restart() ->
     world.complete_remedy(ROOT, RemedyCallResult.FAILED, restart=False)
     world.works(ROOT)
     world.wait(PAUSE_S)
-    assert restarted(world) == [ONE, ROOT, TWO]
+    assert list_restarted(world) == [ONE, ROOT, TWO]
 
 
 def test_a_rolling_restart_that_waits_too_long_is_given_up() -> None:
@@ -221,7 +221,7 @@ def test_a_pause_stops_a_rolling_restart_before_the_next_replica() -> None:
         Guard.PAUSED,
     )
     world.wait(PAUSE_S * 2)
-    assert restarted(world) == [ONE]
+    assert list_restarted(world) == [ONE]
 
 
 def test_cancel_ends_a_rolling_restart_and_its_drain() -> None:
@@ -238,9 +238,9 @@ def test_restart_now_waits_for_no_pause_and_still_for_each_replica() -> None:
     ask_all(world, now=True)
     assert world.acts() == [(ONE, RESTART)]
     world.wait(PAUSE_S)
-    assert restarted(world) == [ONE]
+    assert list_restarted(world) == [ONE]
     restart(world, ONE)
-    assert restarted(world) == [ONE, TWO]
+    assert list_restarted(world) == [ONE, TWO]
 
 
 def test_a_stopped_replica_is_left_out() -> None:
@@ -251,7 +251,7 @@ def test_a_stopped_replica_is_left_out() -> None:
     ask_all(world)
     restart(world, ONE)
     world.wait(PAUSE_S)
-    assert restarted(world) == [ONE, THREE]
+    assert list_restarted(world) == [ONE, THREE]
     assert world.state.plan is None
 
 
@@ -262,7 +262,7 @@ def test_a_successor_goes_on_with_a_rolling_restart() -> None:
     successor = start_successor(world)
     successor.works(*NAMES)
     successor.wait(PAUSE_S)
-    assert restarted(successor) == [TWO]
+    assert list_restarted(successor) == [TWO]
     assert successor.last(TWO).trigger is Trigger.OPERATOR
 
 
@@ -282,7 +282,7 @@ def test_working_replicas_are_restarted_one_after_the_other_after_their_root() -
     world.complete_remedy(ONE)
     world.fails(ONE, Cause.REFUSED, 3)
     world.wait(60.0)
-    assert TWO not in restarted(world), "the first does not work again"
+    assert TWO not in list_restarted(world), "the first does not work again"
     world.works(ONE)
     world.wait(25.0)
     assert world.acts()[-1] == (ONE, RESTART), "the pause"

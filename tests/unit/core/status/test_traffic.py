@@ -1,4 +1,4 @@
-"""Which servers of a load balancer get requests."""
+"""The servers of a load balancer that get requests."""
 
 from dataclasses import replace
 
@@ -71,8 +71,8 @@ def test_question_is_a_name_with_or_without_failover(
 
 @pytest.mark.parametrize("name", ["payment/2", "payment/payment-2", "payment-2"])
 def test_replica_is_found_by_number_and_by_name(name: str) -> None:
-    (found,) = find_replicas(replica_state(S.HEALTHY, S.HEALTHY), name)
-    assert found.id.number == 2
+    (replica,) = find_replicas(replica_state(S.HEALTHY, S.HEALTHY), name)
+    assert replica.id.number == 2
 
 
 @pytest.mark.parametrize("state", [s for s in S if s is not S.DRAINING])
@@ -208,8 +208,8 @@ def test_of_several_watchdogs_only_the_one_that_acts_answers() -> None:
     other_acts = replace(replica_state(S.DRAINING), lease=own)
     assert answer_question(other_acts, question) == UNCHANGED
     assert answer_question(other_acts, question, is_ending=True) == UNCHANGED
-    held = replace(own, token=1, until_mono=NOW.mono + 10.0)
-    assert answer_question(replace(other_acts, lease=held), question).is_draining
+    own_lease = replace(own, token=1, until_mono=NOW.mono + 10.0)
+    assert answer_question(replace(other_acts, lease=own_lease), question).is_draining
     # It takes back what it said itself, although another one acts now.
     state = replace(replica_state(S.HEALTHY), lease=own)
     assert traffic.answer_question(state, question, NOW, was_drained=True) == UP
@@ -231,12 +231,12 @@ def test_reason_is_public_printable_ascii_and_bounded() -> None:
     ):
         down = traffic_instance("wallet-a", S.DOWN, Cause.REFUSED, reason)
         state = traffic_state(down, traffic_instance("wallet-b", S.HEALTHY))
-        said = answer_question(state, FIRST).reason
-        assert said.startswith(text)
-        assert said.isascii()
-        assert said.isprintable()
-        assert len(said) <= REASON_CHARACTERS
-        assert "words of a daemon" not in said
+        public_reason = answer_question(state, FIRST).reason
+        assert public_reason.startswith(text)
+        assert public_reason.isascii()
+        assert public_reason.isprintable()
+        assert len(public_reason) <= REASON_CHARACTERS
+        assert "words of a daemon" not in public_reason
 
 
 def test_two_real_failures_of_a_wallet_change_nothing_and_the_third_fails_over() -> (
