@@ -111,8 +111,8 @@ class SwarmEngine(DockerEngine):
     def _note(self, seen: SeenSlot) -> Container:
         slot, container = seen
         self._slots[slot.id] = slot
-        if slot.shown is not None and slot.shown.container_id:
-            self._slot_ids[slot.shown.container_id] = slot.id
+        if slot.shown_task is not None and slot.shown_task.container_id:
+            self._slot_ids[slot.shown_task.container_id] = slot.id
         earlier = self._listed.get(slot.id)
         return earlier if earlier == container and earlier is not None else container
 
@@ -254,7 +254,9 @@ class SwarmEngine(DockerEngine):
         if slot is None:
             await self.inspect(container_id)
             slot = self._slots[container_id]
-        task_container_id = slot.shown.container_id if slot.shown is not None else ""
+        task_container_id = (
+            slot.shown_task.container_id if slot.shown_task is not None else ""
+        )
         if not task_container_id:
             raise EngineRefused("its task has no container yet")
         service = slot.service

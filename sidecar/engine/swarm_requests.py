@@ -106,7 +106,9 @@ def _look_at(
     """
     silent = False
     for slot in slots:
-        container_id = slot.shown.container_id if slot.shown is not None else ""
+        container_id = (
+            slot.shown_task.container_id if slot.shown_task is not None else ""
+        )
         local, fault = None, ""
         if container_id and (local_ids is None or container_id in local_ids):
             try:

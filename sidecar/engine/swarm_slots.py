@@ -43,7 +43,7 @@ class Slot(NamedTuple):
         return f"{self.service.id}.{self.number}"
 
     @property
-    def running(self) -> Task | None:
+    def running_task(self) -> Task | None:
         """The task that runs: of several, as in an update, the newest."""
         for state in _RUNNING:
             for task in self.tasks:
@@ -52,9 +52,9 @@ class Slot(NamedTuple):
         return None
 
     @property
-    def shown(self) -> Task | None:
+    def shown_task(self) -> Task | None:
         """The task whose run is the slot's: it runs, or it was the last that did."""
-        return self.running or next(filter(has_ended, self.tasks), None)
+        return self.running_task or next(filter(has_ended, self.tasks), None)
 
 
 def has_ended(task: Task) -> bool:
@@ -123,11 +123,11 @@ def _number_nodes(node_ids: Iterable[str]) -> dict[str, int]:
 def read_container(
     slot: Slot, local: Container | None, mask: Mask, *, is_replaced: bool
 ) -> Container:
-    """The slot as a container. ``local``: the container of ``slot.shown``, if it is
+    """The slot as a container. ``local``: the container of ``slot.shown_task`` if it is
     one of this engine; only that engine knows its health and its processes.
     ``is_replaced``: if its task does not run, an update is replacing it.
     """
-    service, task = slot.service, slot.shown
+    service, task = slot.service, slot.shown_task
     status, error = _find_status(slot, local, is_replaced=is_replaced)
     policy = service.restart_policy
     endpoints, mode = _find_networks(service, task, is_local=local is not None)
@@ -165,7 +165,7 @@ def read_container(
 
 def _remote_health(slot: Slot) -> NativeHealth:
     """Swarm calls a task running only once its HEALTHCHECK, if any, has succeeded."""
-    running = slot.running
+    running = slot.running_task
     if running is None:
         return NativeHealth.NONE
     is_up = running.status.state == "running"
@@ -186,9 +186,9 @@ def _find_status(
     if not slot.tasks:
         return Status.CREATED, ""
     alive = {Status.RUNNING, Status.PAUSED}
-    if slot.running is not None and (local is None or local.status in alive):
+    if slot.running_task is not None and (local is None or local.status in alive):
         return (local.status if local is not None else Status.RUNNING), ""
-    newest, shown_task = slot.tasks[0], slot.shown
+    newest, shown_task = slot.tasks[0], slot.shown_task
     is_pending = newest is not shown_task
     if not is_pending and not _is_made_again(slot, local):
         return Status.EXITED, ""
@@ -206,7 +206,7 @@ def _is_made_again(slot: Slot, local: Container | None) -> bool:
     if policy.max_attempts:
         return False
     if policy.condition == "on-failure":
-        return _exit_code(slot.shown, local) != 0
+        return _exit_code(slot.shown_task, local) != 0
     return policy.condition != "none"
 
 

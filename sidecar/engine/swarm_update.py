@@ -45,7 +45,7 @@ def find_objection(judged: Slot, forced: ForcedUpdate | None, slot: Slot) -> str
     """
     if task_id(judged) != task_id(slot):
         return "its task was replaced meanwhile"
-    task = slot.shown
+    task = slot.shown_task
     if forced is None or task is None or forced.slot_id == slot.id:
         return ""
     age_s = time.monotonic() - forced.at_mono
@@ -59,7 +59,7 @@ def find_objection(judged: Slot, forced: ForcedUpdate | None, slot: Slot) -> str
 
 def task_id(slot: Slot) -> str:
     """The id of the task whose run is the slot's; empty: there is none."""
-    return slot.shown.id if slot.shown is not None else ""
+    return slot.shown_task.id if slot.shown_task is not None else ""
 
 
 def force_update(client: Client, stack: str, slot_id: str, objection: Objection) -> int:
@@ -93,7 +93,7 @@ def _why_left_alone(slot: Slot) -> str:
         return "its service is scaled to 0"
     if hold is not ServiceHold.NONE:
         return f"an update of its service has not ended (state: {hold})"
-    if slot.tasks[0] is not slot.shown:
+    if slot.tasks[0] is not slot.shown_task:
         return f"swarm is making a new task ({slot.tasks[0].status.state})"
     return ""
 
