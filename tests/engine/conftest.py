@@ -41,7 +41,7 @@ def stack_factory(request: pytest.FixtureRequest) -> Iterator[Callable[[], Stack
             for stack in stacks:
                 print(stack.report())  # noqa: T201 - pytest shows it
         for stack in stacks:
-            assert stack.proxy.unlisted == ()
+            assert stack.proxy.unlisted_requests == ()
 
 
 @pytest.fixture

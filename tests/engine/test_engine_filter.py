@@ -84,12 +84,12 @@ def test_cycle_works_with_the_lines_of_the_example_alone(stack: Stack) -> None:
     wait_for_refused_restart(stack, wallet)
 
     stack.proxy.limit_to(EXAMPLE)
-    before = len(stack.proxy.refused)
+    before = len(stack.proxy.refused_requests)
     wait_for_cycle(stack, wallet, service)
     assert '"text"' in read_log(watcher)
     run_in(watcher.docker, ["sidecar", "doctor"])
 
-    assert stack.proxy.refused[before:] == ()
+    assert stack.proxy.refused_requests[before:] == ()
     features = {feature_of(request) for request in stack.proxy.requests}
     assert features >= EXAMPLE - SELDOM
     assert None not in features

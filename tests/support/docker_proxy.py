@@ -82,12 +82,12 @@ class DockerProxy:
         return tuple(self._requests)
 
     @property
-    def refused(self) -> tuple[EngineRequest, ...]:
+    def refused_requests(self) -> tuple[EngineRequest, ...]:
         """Requests for which the filter has no line, oldest first."""
         return tuple(self._refused)
 
     @property
-    def unlisted(self) -> tuple[EngineRequest, ...]:
+    def unlisted_requests(self) -> tuple[EngineRequest, ...]:
         """Refused requests that are on no list at all."""
         return tuple(
             request
