@@ -30,7 +30,7 @@ from sidecar.engine.containers import NAMESPACE_LABEL, ContainerOwner
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.errors import one_line
 from sidecar.engine.operations import Operation
-from sidecar.engine.swarm_requests import SeenSlot
+from sidecar.engine.swarm_requests import SlotContainer
 from sidecar.engine.swarm_slots import Slot, is_ended_by_swarm
 from sidecar.engine.swarm_update import (
     NOT_KNOWN,
@@ -101,15 +101,15 @@ class SwarmEngine(DockerEngine):
         return self._note(
             await self._link.ask(
                 "inspect",
-                lambda client: swarm_requests.see_slot(
+                lambda client: swarm_requests.inspect_slot(
                     client, stack, container_id, self._is_treated
                 ),
                 _ANSWER_S,
             )
         )
 
-    def _note(self, seen: SeenSlot) -> Container:
-        slot, container = seen
+    def _note(self, pair: SlotContainer) -> Container:
+        slot, container = pair
         self._slots[slot.id] = slot
         if slot.shown_task is not None and slot.shown_task.container_id:
             self._slot_ids[slot.shown_task.container_id] = slot.id

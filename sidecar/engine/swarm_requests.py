@@ -22,7 +22,7 @@ IsTreated = Callable[[Slot], bool]
 """Is the update of the slot's service Sidecar's own remedy for this slot?"""
 
 
-class SeenSlot(NamedTuple):
+class SlotContainer(NamedTuple):
     """A slot, and the container that it is to the rest of Sidecar."""
 
     slot: Slot
@@ -31,7 +31,7 @@ class SeenSlot(NamedTuple):
 
 def list_slots(
     client: Client, stack: str, own_id: str, is_treated: IsTreated
-) -> tuple[SeenSlot, ...]:
+) -> tuple[SlotContainer, ...]:
     """All slots of the stack but those of Sidecar's own service."""
     label = {"label": [f"{NAMESPACE_LABEL}={stack}"]}
     answer = requests.read_body(client, "/services", label)
@@ -44,15 +44,15 @@ def list_slots(
     ]
     local_ids = _local_ids(client, label)
     slots = (slot for service in services for slot in find_slots(service, tasks))
-    return tuple(_look_at(client, slots, local_ids, is_treated))
+    return tuple(_inspect_slots(client, slots, local_ids, is_treated))
 
 
-def see_slot(
+def inspect_slot(
     client: Client, stack: str, slot_id: str, is_treated: IsTreated
-) -> SeenSlot:
+) -> SlotContainer:
     """One slot. ContainerGone: it is gone, or of another stack."""
     slot = read_slot(client, stack, slot_id)[0]
-    return next(_look_at(client, [slot], None, is_treated))
+    return next(_inspect_slots(client, [slot], None, is_treated))
 
 
 def read_slot(client: Client, stack: str, slot_id: str) -> tuple[Slot, Service]:
@@ -94,12 +94,12 @@ def _local_ids(client: Client, label: dict[str, list[str]]) -> frozenset[str]:
     return frozenset(entry.id for entry in containers.read_list(raw))
 
 
-def _look_at(
+def _inspect_slots(
     client: Client,
     slots: Iterable[Slot],
     local_ids: frozenset[str] | None,
     is_treated: IsTreated,
-) -> Iterator[SeenSlot]:
+) -> Iterator[SlotContainer]:
     """The slots with the facts of this engine about its own containers.
 
     ``local_ids`` None: each container is asked for, and may be on another node.
@@ -125,7 +125,7 @@ def _look_at(
         container = read_container(
             slot, local, client.mask, is_replaced=replaces and not is_treated(slot)
         )
-        yield SeenSlot(slot, _with_fault(container, fault) if fault else container)
+        yield SlotContainer(slot, _with_fault(container, fault) if fault else container)
 
 
 def _with_fault(container: Container, fault: str) -> Container:

@@ -72,7 +72,7 @@ def force_update(client: Client, stack: str, slot_id: str, objection: Objection)
     """
     for attempt in range(1, ATTEMPTS + 1):
         slot, service = read_slot(client, stack, slot_id)
-        why = _why_left_alone(slot) or objection(slot)
+        why = _find_hold(slot) or objection(slot)
         if why:
             raise LeftAlone(why)
         settings, count = count_up(service.spec)
@@ -87,7 +87,7 @@ def force_update(client: Client, stack: str, slot_id: str, objection: Objection)
     raise LeftAlone(f"somebody changed the service {ATTEMPTS} times meanwhile")
 
 
-def _why_left_alone(slot: Slot) -> str:
+def _find_hold(slot: Slot) -> str:
     hold = slot.service.hold
     if hold is ServiceHold.SCALED_TO_ZERO:
         return "its service is scaled to 0"
