@@ -144,7 +144,7 @@ def _judge_and_store(
     if last is not None and _is_stored_already(tools.store, order, last, sha256):
         record = tools.store.change(
             last,
-            lambda r: r.seen_again(at_wall, owner, order.trigger).with_proof(proof),
+            lambda r: r.with_sighting(at_wall, owner, order.trigger).with_proof(proof),
         )
         return StoredCopy(replace(result, record=record), copy.data)
     stored = copy.data

@@ -124,7 +124,7 @@ class LeaseKeeper:
         If others may act without Redis, it waits for our own second: a signal that one
         of them sends is seen in all other seconds.
         """
-        if not committed and self._others_may_act():
+        if not committed and self._may_others_act():
             await self._wait_for_second()
         return self._objection(decision, call_s, committed=committed)
 
@@ -132,7 +132,7 @@ class LeaseKeeper:
         """The call has ended: from the next beat on the lease has its usual length."""
         self._call_until_mono = 0.0
 
-    def _others_may_act(self) -> bool:
+    def _may_others_act(self) -> bool:
         """Is Redis lost, or is a watchdog that was seen lately perhaps cut off?"""
         others = {f"{name}/{sighting[0]}" for name, sighting in self._sightings.items()}
         return bool(self.status.lost) or not others <= self.status.views.keys()

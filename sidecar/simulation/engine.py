@@ -135,7 +135,7 @@ class SimulatedEngine(RefusedCalls):
         """Let every call fail for a time."""
         self._lost_until_mono = self._clock.now().mono + seconds
         self._emit(Disconnected("connection refused"))
-        self._spawn(self._come_back(seconds))
+        self._spawn(self._end_loss(seconds))
 
     def end_process(self, container_id: str, exit_code: int = 0) -> None:
         """The container exits by itself; the engine's policy may start it again."""
@@ -236,7 +236,7 @@ class SimulatedEngine(RefusedCalls):
             self._change(container_id, restart_count=count)
             self.start_container(container_id)
 
-    async def _come_back(self, seconds: float) -> None:
+    async def _end_loss(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         if not self._is_lost():
             self._emit(Connected())

@@ -114,7 +114,7 @@ class BackupRecord:
             return self.is_sealed == bool(recipients)
         return self.sealed_for == digest_of_recipients(recipients)
 
-    def seen_again(
+    def with_sighting(
         self, at_wall: float, owner: FileOwner, trigger: BackupTrigger
     ) -> "BackupRecord":
         """The same record after the wallet was found unchanged."""
