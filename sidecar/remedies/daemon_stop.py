@@ -137,7 +137,7 @@ async def ask_to_stop(
         return early_end
     wait_s = job.decision.polite_stop_s
     until = job.clock.now().mono + wait_s
-    job.committed = True
+    job.committed = job.daemon_asked = True
     job.tell(Reason.of(R.ASKED_TO_STOP, seconds=wait_s))
     request = asyncio.ensure_future(job.wallets.stop(wallet, job.container, wait_s))
     ending = await _wait_for_ending(job, request)

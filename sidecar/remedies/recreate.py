@@ -48,6 +48,9 @@ async def carry_out(job: RemedyContext) -> RemedyExecution:
             return stop
         if stop.obeyed:
             stop_s = job.target.restart.dead_stop_timeout_s
+    # Another watchdog may have got the lease while the daemon was asked to stop.
+    if await recreate_settlement.is_settled(job, created):
+        return await _leave_settled(job)
     return await _swap(job, created, stop_s)
 
 
@@ -120,6 +123,15 @@ async def _swap(job: RemedyContext, new: Container, stop_s: float) -> RemedyExec
         reason = Reason.of(R.OLD_NOT_REMOVED, container=name, said=str(error))
         return RemedyExecution(RemedyCallResult.DONE, reason, running)
     return RemedyExecution(RemedyCallResult.DONE, Reason.of(R.RECREATED), running)
+
+
+async def _leave_settled(job: RemedyContext) -> RemedyExecution:
+    """Another watchdog has settled the recreate: only our own stop is undone."""
+    old, trouble = await recreate_settlement.start_after_own_stop(job)
+    reason = Reason.of(R.SETTLED_BY_OTHER)
+    if trouble:
+        reason = Reason.of(R.NOT_UNDONE, reason=reason, said=trouble)
+    return RemedyExecution(RemedyCallResult.UNKNOWN, reason, old)
 
 
 async def _stop_old(job: RemedyContext, stop_s: float) -> bool:

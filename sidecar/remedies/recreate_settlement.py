@@ -1,6 +1,6 @@
 """End a recreate, forward or back: the names in the engine say how far it came."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 from sidecar.core.model.container import Container, Status
@@ -16,10 +16,12 @@ from sidecar.core.reason.reason import Reason, text_reason
 from sidecar.core.status.set_aside import (
     Settlement,
     find_set_aside,
+    is_set_aside,
     original_name,
     settle,
 )
 from sidecar.remedies.engine_call import AT_REST, PERSIST_EVERY_S, PERSIST_S
+from sidecar.remedies.lease_check import check_lease
 from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
 T = TypeVar("T")
@@ -36,6 +38,11 @@ class RollBack(NamedTuple):
 
 async def carry_out(job: RemedyContext) -> RemedyExecution:
     """End a recreate that an earlier process, or a refusal, left half done."""
+    early_end = await check_lease(job, job.decision.stop_timeout_s)
+    return await _settle(job) if early_end is None else early_end
+
+
+async def _settle(job: RemedyContext) -> RemedyExecution:
     job.committed = True
     try:
         old, new = find_set_aside(job.container, await job.engine.containers())
@@ -103,7 +110,10 @@ async def _roll_back_once(job: RemedyContext, *, starts: bool) -> RollBack:
         return RollBack(None, str(error))
     old, new = find_set_aside(job.container, containers)
     if old is None:
-        # It was never set aside; or somebody removed it, and the new one is all.
+        # It was never set aside; or somebody removed it, and the new one is all;
+        # or another watchdog has settled the recreate.
+        if starts:
+            return await _start_after_own_stop(job, containers)
         return RollBack(None)
     troubles: list[str] = []
     if new is not None and new.status not in AT_REST:
@@ -115,6 +125,46 @@ async def _roll_back_once(job: RemedyContext, *, starts: bool) -> RollBack:
         await _try(job, troubles, _remove(job, new))
     await _try(job, troubles, _rename(job, old))
     return RollBack(await _look(job, old), "; ".join(troubles))
+
+
+async def is_settled(job: RemedyContext, new: Container) -> bool:
+    """Has another watchdog ended this recreate? False if the engine does not say."""
+    if job.lease is None:
+        return False
+    try:
+        containers = await insist(job, job.engine.containers)
+    except EngineError:
+        return False
+    by_id = {container.id: container for container in containers}
+    old = by_id.get(job.container.id)
+    is_back = old is not None and not is_set_aside(old)
+    return is_back or new.id not in by_id
+
+
+async def start_after_own_stop(job: RemedyContext) -> RollBack:
+    """Start the old container if another watchdog has settled, and our stop ended it.
+
+    The holder of the lease would take its end for an operator's stop.
+    """
+    try:
+        containers = await insist(job, job.engine.containers)
+    except EngineError as error:
+        return RollBack(None, str(error))
+    return await _start_after_own_stop(job, containers)
+
+
+async def _start_after_own_stop(
+    job: RemedyContext, containers: Iterable[Container]
+) -> RollBack:
+    _, current = find_set_aside(job.container, containers)
+    is_stopped_by_us = job.daemon_asked or job.engine_stops > 0
+    if current is None or current.id != job.container.id or not is_stopped_by_us:
+        return RollBack(None)
+    troubles: list[str] = []
+    # A stop by the engine may still be under way.
+    if current.status in AT_REST or job.engine_stops:
+        await _try(job, troubles, _start(job, current))
+    return RollBack(await _look(job, current), "; ".join(troubles))
 
 
 Call = Callable[[], Awaitable[None]]

@@ -53,6 +53,8 @@ class RemedyContext:
     findings: ProcessFindings = field(default_factory=ProcessFindings)
     committed: bool = field(default=False)
     engine_stops: int = field(default=0)
+    daemon_asked: bool = field(default=False)
+    """The wallet daemon was asked to stop: it may end at any time from then on."""
 
     @property
     def run(self) -> RunId:

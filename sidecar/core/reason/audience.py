@@ -246,6 +246,7 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.LEFT_HALF_DONE: Audience.EVERYBODY,
         R.RECREATE_FINISHED: Audience.EVERYBODY,
         R.NOTHING_SET_ASIDE: Audience.EVERYBODY,
+        R.SETTLED_BY_OTHER: Audience.EVERYBODY,
         R.NOT_OF_COMPOSE: Audience.EVERYBODY,
         R.REMOVED_AT_STOP: Audience.EVERYBODY,
         R.IMAGE_GONE: Audience.OPERATORS,

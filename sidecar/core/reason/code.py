@@ -229,6 +229,7 @@ class ReasonCode(StrEnum):
     LEFT_HALF_DONE = auto()
     RECREATE_FINISHED = auto()
     NOTHING_SET_ASIDE = auto()
+    SETTLED_BY_OTHER = auto()
     NOT_OF_COMPOSE = auto()
     REMOVED_AT_STOP = auto()
     IMAGE_GONE = auto()

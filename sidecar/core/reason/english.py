@@ -230,6 +230,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.LEFT_HALF_DONE: "a recreate was interrupted before the new container ran",
         R.RECREATE_FINISHED: "an interrupted recreate was finished: the new container runs, the old one was removed",
         R.NOTHING_SET_ASIDE: "no container is set aside any more",
+        R.SETTLED_BY_OTHER: "another watchdog has ended this recreate meanwhile",
         R.NOT_OF_COMPOSE: "docker compose did not create it",
         R.REMOVED_AT_STOP: "the engine removes it when it stops (--rm)",
         R.IMAGE_GONE: "its image {image} is no longer on this engine",

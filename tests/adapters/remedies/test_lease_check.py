@@ -1,46 +1,19 @@
 """The last checks of several watchdogs before each call to the engine."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
-from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.reason.code import ReasonCode as R
-from sidecar.core.reason.reason import NO_REASON, Reason
+from sidecar.core.reason.reason import NO_REASON
 from sidecar.simulation.virtual_time import run_virtual
+from tests.support.lease_gate import LOST, Gate
 from tests.support.remedy_bench import Bench
-
-LOST = Reason.of(R.LEASE_ENDED, reason=Reason.of(R.LEASE_FREE))
-
-
-class Gate:
-    """A lease that answers as it is told, and remembers what was asked."""
-
-    def __init__(self, *answers: Reason, last: Reason = NO_REASON) -> None:
-        self._answers = list(answers)
-        self._last = last
-        self.asked: list[tuple[float, bool]] = []
-        self.ended_calls = 0
-        self.meanwhile: Callable[[], object] = lambda: None
-
-    async def permit(
-        self, decision: Decision, call_s: float, *, committed: bool
-    ) -> Reason:
-        self.asked.append((call_s, committed))
-        self.meanwhile()
-        return self._answers.pop(0) if self._answers else NO_REASON
-
-    async def check_again(
-        self, decision: Decision, call_s: float, *, committed: bool
-    ) -> Reason:
-        return self._last
-
-    def end_call(self) -> None:
-        self.ended_calls += 1
 
 
 def gated_bench(gate: Gate, **container: Any) -> Bench:  # noqa: ANN401

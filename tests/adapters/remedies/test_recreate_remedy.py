@@ -16,12 +16,13 @@ from sidecar.core.ports.engine import (
     EngineTimeout,
     EngineUnreachable,
 )
-from sidecar.core.ports.loop import RpcFailed
+from sidecar.core.ports.loop import LeaseGate, RpcFailed
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason, text_reason
 from sidecar.core.status.set_aside import set_aside_name
 from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import EPOCH, FakeEngine
+from tests.support.lease_gate import LOST, Gate
 from tests.support.remedy_bench import TARGET, Bench
 
 NAME = "demo-electron-cash-1"
@@ -53,6 +54,13 @@ def recreate(bench: Bench, **changes: object) -> RemedyExecuted:
 
 def settle(bench: Bench) -> RemedyExecuted:
     """Let another process end the recreate, as the next listing asks it to."""
+    return run_virtual(settle_meanwhile(bench))
+
+
+async def settle_meanwhile(
+    bench: Bench, lease: LeaseGate | None = None
+) -> RemedyExecuted:
+    """Let another process end the recreate; ``lease``: that of another watchdog."""
     later = make_bench()
     later.engine = bench.engine
     assigned = max(
@@ -61,7 +69,8 @@ def settle(bench: Bench) -> RemedyExecuted:
     )
     later.container = assigned
     later.executor._engine = bench.engine
-    return run_virtual(later.run_action(Action.RECREATE, settles=True))
+    later.executor.lease = lease
+    return await later.run_action(Action.RECREATE, settles=True)
 
 
 def test_recreate_replaces_container_and_removes_old_one() -> None:
@@ -481,6 +490,59 @@ def test_settlement_touches_no_container_of_another_service() -> None:
     bench.engine.held["x"] = other
     settle(bench)
     assert bench.engine.held["x"] == other
+    assert bench.engine.acts == []
+
+
+@pytest.mark.parametrize("obeys", [True, False])
+def test_daemon_stop_during_which_another_watchdog_settles_leaves_old_one_running(
+    *, obeys: bool
+) -> None:
+    """This watchdog has lost Redis, and the other one has got the lease."""
+    bench = make_bench(wallet=True)
+    bench.executor.lease = Gate()
+    bench.wallets.error = None if obeys else REFUSED_STOP
+    answer = bench.wallets.stop
+
+    async def stop_after_settlement(*settings: object) -> None:
+        await settle_meanwhile(bench)
+        await answer(*settings)
+
+    bench.wallets.on_stop = lambda: bench.engine.crash(OLD, 0)
+    bench.wallets.stop = stop_after_settlement  # type: ignore[method-assign]
+    event = recreate(bench, polite_stop_s=90.0, stop_timeout_s=30.0)
+    assert event.result is RemedyCallResult.UNKNOWN
+    assert event.reason.code is R.SETTLED_BY_OTHER
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+    assert ("stop", OLD) not in bench.engine.acts
+
+
+class SettledDuringStop(FakeEngine):
+    """Another watchdog settles while the old container is told to stop."""
+
+    bench: Bench
+
+    @override
+    async def _stop(self, container_id: str) -> None:
+        if len(self.held) == 2:
+            await settle_meanwhile(self.bench)
+        await super()._stop(container_id)
+
+
+def test_old_container_that_is_settled_during_its_stop_is_started_again() -> None:
+    bench = Bench(SettledDuringStop)
+    bench.target = replace(TARGET, probes=())
+    bench.executor.lease = Gate()
+    SettledDuringStop.bench = bench
+    event = recreate(bench)
+    assert event.result is RemedyCallResult.FAILED
+    assert containers_by_name(bench.engine) == {NAME: (OLD, Status.RUNNING)}
+
+
+def test_settlement_without_the_lease_touches_nothing() -> None:
+    bench = make_bench()
+    bench.engine.change(OLD, name=ASIDE, status=Status.EXITED)
+    event = run_virtual(settle_meanwhile(bench, Gate(LOST)))
+    assert (event.result, event.reason) == (RemedyCallResult.NOT_SENT, LOST)
     assert bench.engine.acts == []
 
 
