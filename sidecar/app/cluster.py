@@ -10,6 +10,7 @@ from sidecar.clock import SystemClock
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import ContainerEventSeen
+from sidecar.core.model.foreign_signal import is_harmless
 from sidecar.core.model.lease import LeaseStatus, OnLost
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.policy.guards.lease import (
@@ -72,11 +73,16 @@ class ClusterService:
             await server.close()
 
     def on_step(self, result: StepResult) -> None:
-        """Note signals to containers: another watchdog may be at work."""
+        """Note signals to containers: another watchdog may be at work.
+
+        A harmless signal may be our own SIGCONT, right before the daemon is stopped.
+        """
         event = result.event
         if self._keeper is None or not isinstance(event, ContainerEventSeen):
             return
-        if event.kind is EngineEventKind.KILL:
+        if event.kind is not EngineEventKind.KILL:
+            return
+        if not is_harmless(event.signal, event.container):
             self._keeper.note_signal(event.container_id, event.at)
 
     async def permit(

@@ -71,6 +71,9 @@ async def check_need(job: RemedyContext) -> RemedyExecution | ElectronCashProbe 
     if wallet is None:
         return None
     if job.findings.stopped:
+        early_end = await check_lease(job, 0.0) if asks else None
+        if early_end is not None:
+            return early_end
         asks = asks and await continue_processes(job)
     elif is_called_off_by_answer(decision):
         early_end = await _wait_for_answer(job, wallet)

@@ -40,6 +40,19 @@ def asks_to_end(kill: ForeignSignal, container: Container) -> bool:
     return kill.signal in {*_REQUESTS, _SIGKILL, container.stop_signal}
 
 
+def is_harmless(signal: int, container: Container | None) -> bool:
+    """Does the signal certainly end nothing? SIGCONT does not, or SIGWINCH.
+
+    A container that is stopped by such a signal may end because of it. So may one that
+    is not known (None), and UNKNOWN_SIGNAL may be any signal.
+    """
+    return (
+        container is not None
+        and signal in _HARMLESS
+        and signal != container.stop_signal
+    )
+
+
 def explains_exit(
     kill: ForeignSignal, container: Container, exit_code: int, ended_at: float
 ) -> bool:

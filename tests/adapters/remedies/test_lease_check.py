@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.container import Status
+from sidecar.core.model.container import Process, Status
 from sidecar.core.model.decision import Action
 from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.reason.code import ReasonCode as R
@@ -78,6 +78,24 @@ def test_daemon_is_not_asked_to_stop_without_the_lease() -> None:
         event = await bench.run_action(Action.RESTART, polite_stop_s=90.0, cause=None)
         assert event.result is RemedyCallResult.NOT_SENT
         assert bench.wallets.calls == []
+
+    virtual(scenario())
+
+
+@pytest.mark.parametrize("has_lease", [True, False])
+def test_stopped_daemon_is_continued_with_the_lease_only(*, has_lease: bool) -> None:
+    async def scenario() -> None:
+        gate = Gate() if has_lease else Gate(LOST)
+        bench = gated_bench(gate)
+        pid = bench.container.pid
+        daemon = Process(101, pid, "Tl", "/usr/bin/electron-cash daemon")
+        bench.engine.processes_of["c1"] = (Process(pid, 1, "Ss", "sh /run.sh"), daemon)
+        event = await bench.run_action(
+            Action.RESTART, polite_stop_s=90.0, cause=Cause.HUNG
+        )
+        assert bool(bench.engine.signals) is has_lease
+        assert (event.reason == LOST) is not has_lease
+        assert gate.asked[0] == (10.0, False)
 
     virtual(scenario())
 
