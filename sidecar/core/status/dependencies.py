@@ -79,9 +79,12 @@ def is_dependency_unconfirmed(
 ) -> bool:
     """Has the root not answered since its start or the dependent's first failure?
 
-    A root that cannot be probed (all results are UNKNOWN) is awaited no longer than an
-    answer could take.
+    One good answer of a root that starts is not enough: it does not work yet, and the
+    dependent has its time to follow only once it does. A root that cannot be probed
+    (all results are UNKNOWN) is awaited no longer than an answer could take.
     """
+    if root.state is TargetState.STARTING:
+        return True
     first_mono = dependent.health.first_failure_mono
     answered_mono = root.health.last_success_mono
     if (
@@ -90,7 +93,7 @@ def is_dependency_unconfirmed(
         and answered_mono >= first_mono
     ):
         return False
-    if root.state is TargetState.STARTING or _fails_at_start(root):
+    if _fails_at_start(root):
         return True
     return first_mono is not None and at.mono - first_mono < confirmation_s(
         state.target_of(root)

@@ -63,6 +63,7 @@ async def test_commands_and_options_are_completed_without_a_sidecar() -> None:
         "release",
         "reload",
         "remedies",
+        "replay",
         "report",
         "restart",
         "resume",

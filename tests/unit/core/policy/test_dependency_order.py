@@ -421,3 +421,21 @@ def test_a_long_absence_of_sidecar_leaves_no_target_stopped() -> None:
     after = start_successor(world, away_s=90.0)
     after.wait(2.0)
     assert after.acts() == [(SITE, START)]
+
+
+def test_dependent_waits_for_a_root_that_has_answered_once_since_its_start() -> None:
+    world = RuleWorld()
+    for instance_id, container in world.containers.items():
+        started_at = world.now.wall
+        world.containers[instance_id] = replace(container, started_at=started_at)
+    world.relist()
+    world.works(LEAF)
+    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    world.works(ROOT, times=1)
+    assert world.instance(ROOT).state is TargetState.STARTING
+    world.fails(LEAF, Cause.HTTP_5XX, 3)
+    assert world.acts() == []
+    assert world.last(LEAF).guard is Guard.DEPENDENCY
+    world.works(ROOT)
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    assert "30 s left to follow by itself" in str(world.last(LEAF).reason)
