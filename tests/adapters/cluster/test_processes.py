@@ -38,6 +38,7 @@ class Campaign:
         self.faults: list[str] = []
         self.longest_s = 0.0
         self._listeners: list[asyncio.StreamWriter] = []
+        self._writers: list[asyncio.StreamWriter] = []
         self._port = 0
         self._fault_at = 0.0
 
@@ -53,8 +54,10 @@ class Campaign:
             for name in NAMES:
                 await self._kill(name)
             server.close()
-            for listener in self._listeners:
-                listener.close()
+            for writer in self._writers:
+                writer.close()
+                with suppress(ConnectionError):
+                    await writer.wait_closed()
 
     async def _start(self, name: str) -> None:
         self.processes[name] = await asyncio.create_subprocess_exec(
@@ -74,6 +77,7 @@ class Campaign:
     async def _answer(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        self._writers.append(writer)
         request = json.loads(await reader.readline() or "{}")
         if request.get("do") == "events":
             self._listeners.append(writer)
