@@ -8,13 +8,12 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import aiohttp
-import click
 import pytest
 from aiohttp import web
 from click.testing import CliRunner, Result
 
 from sidecar.cli.client import ApiError
-from sidecar.cli.notify import ack, notify
+from sidecar.cli.main import sidecar
 from sidecar.core.incidents.escalation import acknowledge
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import AckRequested, Event
@@ -230,31 +229,31 @@ async def test_unknown_channel_or_incident_lists_the_known_ones(
 async def test_ack_and_notify_commands_report_their_result(
     ack_server: AckServer,
 ) -> None:
-    async def run_command(command: click.Command, *arguments: str) -> Result:
+    async def run_command(*arguments: str) -> Result:
         environ = {
             "SIDECAR_URL": f"http://127.0.0.1:{ack_server.port}",
             "SIDECAR_API_TOKEN": TOKEN,
         }
         return await asyncio.to_thread(
-            CliRunner(env=environ).invoke, command, arguments, standalone_mode=False
+            CliRunner(env=environ).invoke, sidecar, arguments, standalone_mode=False
         )
 
-    result = await run_command(ack, ack_server.incident.id)
+    result = await run_command("ack", ack_server.incident.id)
     assert result.return_value == 0
     assert f"{ack_server.incident.id}: acknowledged at 20" in result.output
     assert ack_server.asked[0].by == "api"
-    assert (await run_command(notify, "test", "ops")).return_value == 0
-    refused_one = await run_command(notify, "test", "bad")
+    assert (await run_command("notify", "test", "ops")).return_value == 0
+    refused_one = await run_command("notify", "test", "bad")
     assert refused_one.return_value == 1
     assert "HTTP 404" in refused_one.output
     for channel, delivered in (("ops", True), ("bad", False)):
         report = json.loads(
-            (await run_command(notify, "test", channel, "--json")).output
+            (await run_command("notify", "test", channel, "--json")).output
         )
         assert (report["channel"], report["delivered"]) == (channel, delivered)
     acked = json.loads(
-        (await run_command(ack, ack_server.incident.id, "--json")).output
+        (await run_command("ack", ack_server.incident.id, "--json")).output
     )
     assert acked["incident"] == ack_server.incident.id
-    unknown = await run_command(notify, "test", "nobody")
+    unknown = await run_command("notify", "test", "nobody")
     assert isinstance(unknown.exception, ApiError)
