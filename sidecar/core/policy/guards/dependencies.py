@@ -46,10 +46,18 @@ def _does_not_block(case: GuardInput, other: Instance) -> bool:
     """
     if case.finishes and presumed_dependencies.is_only_verified(other):
         return True
-    if case.trigger.is_automatic and replicas.is_drained(other):
+    if _is_urgent(case) and replicas.is_drained(other):
         # Nothing was done yet, and the drain ends.
         return True
     return presumed_dependencies.gives_way(case.state, case.instance, other)
+
+
+def _is_urgent(case: GuardInput) -> bool:
+    """Is it a remedy for a failure? A target that still serves can wait for a drain.
+
+    It may be drained first, too: two drains would end each other again and again.
+    """
+    return case.trigger.is_automatic and not replicas.is_serving(case.instance)
 
 
 def _ends_drain(case: GuardInput, instance: Instance) -> bool:

@@ -21,7 +21,9 @@ from sidecar.core.model.event import (
     RestartRequested,
 )
 from sidecar.core.model.guard import Guard
+from sidecar.core.model.probe_result import probe_success
 from sidecar.core.model.target import (
+    AfterDependency,
     BusySettings,
     InstanceId,
     PlannedRestartSettings,
@@ -301,3 +303,34 @@ def test_dependents_do_not_wait_for_a_root_that_is_drained() -> None:
     world.works(f"{WALLET.name}-1", f"{WALLET.name}-2", times=1)
     world.fails(NAME, Cause.HTTP_5XX, 1)
     assert world.acts()[-1] == (NAME, RESTART)
+
+
+@pytest.mark.parametrize("order", [("pay", "shop"), ("shop", "pay")])
+def test_drains_of_two_dependents_do_not_end_each_other(order: tuple[str, ...]) -> None:
+    dependents = (
+        replace(
+            DRAINED,
+            name=name,
+            depends_on=(WALLET.name,),
+            after_dependency=AfterDependency.ALWAYS,
+        )
+        for name in order
+    )
+    pairs = {InstanceId(s, n): container(s, n) for s in order for n in (1, 2)}
+    world = RuleWorld((WALLET, *dependents), containers=pairs)
+    replicas = [f"{service}-{n}" for service in ("pay", "shop") for n in (1, 2)]
+    world.works(WALLET.name, *replicas)
+    world.fails(WALLET.name, Cause.REFUSED)
+    world.complete_remedy(WALLET.name)
+    world.works(WALLET.name)
+    for _ in range(150):
+        world.wait(1.0)
+        for name in replicas:
+            if world.is_acting(name):
+                world.complete_remedy(name)
+            world.probe(name, probe_success())
+    after_root = world.acts()[1:]
+    assert sorted(after_root) == sorted(
+        (n, a) for n in replicas for a in (DRAIN, RESTART)
+    )
+    assert after_root[:2] == [("pay-1", DRAIN), ("pay-1", RESTART)]
