@@ -15,6 +15,7 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import busy_wait
 from sidecar.core.status import container_run, replicas
+from sidecar.core.status.presumed_dependencies import gives_way
 
 NOTICE_S = 5.0
 """Time for a load balancer to notice the drain: only a later "free" ends it."""
@@ -53,7 +54,10 @@ def is_over(state: State, instance: Instance, at: Moment) -> bool:
 def find_obstacle(
     state: State, instance: Instance, decision: Decision
 ) -> Reason | None:
-    """Why the drained replica must get requests again, without its restart."""
+    """Why the drained replica must get requests again, without its restart.
+
+    What did not prevent the drain does not end it: it would begin again at once.
+    """
     container = instance.container
     if not container_run.is_running(instance) or container is None:
         return Reason.of(R.RUN_ENDED)
@@ -62,7 +66,9 @@ def find_obstacle(
     if not replicas.does_another_work(state, instance):
         return Reason.of(R.NO_OTHER_REPLICA)
     for other in state.instances.values():
-        if other.id != instance.id and (other.remedy or other.loading):
+        if other.id == instance.id or gives_way(state, instance, other):
+            continue
+        if other.remedy or other.loading:
             other_decision = other.loading or (other.remedy and other.remedy.decision)
             action = other_decision.action if other_decision else ""
             return Reason.of(R.REMEDY_RUNNING, action=action, root=other.name)

@@ -10,6 +10,7 @@ from sidecar.core.incidents.payment_impact import (
 )
 from sidecar.core.model.busy_wait import BusyAnswer, BusyVerdict
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import (
@@ -334,3 +335,22 @@ def test_drains_of_two_dependents_do_not_end_each_other(order: tuple[str, ...]) 
         (n, a) for n in replicas for a in (DRAIN, RESTART)
     )
     assert after_root[:2] == [("pay-1", DRAIN), ("pay-1", RESTART)]
+
+
+def test_a_drain_goes_on_during_the_verification_of_a_crash_loop() -> None:
+    other = replace(SERVICE, name="other", depends_on=())
+    pair = {InstanceId(NAME, n): container(NAME, n) for n in (1, 2)}
+    world = RuleWorld((DRAINED, other), containers=pair)
+    world.works(FIRST, SECOND, other.name)
+    while not (world.instance(other.name).looping and world.is_acting(other.name)):
+        if world.is_acting(other.name):
+            world.complete_remedy(other.name)
+        elif world.containers[InstanceId(other.name, 1)].status is Status.RUNNING:
+            world.exits(other.name)
+        world.wait(5.0)
+        world.works(FIRST, SECOND, times=1)
+    world.complete_remedy(other.name)
+    before = len(world.acts())
+    ask(world)
+    world.wait(DRAIN_S)
+    assert world.acts()[before:] == [(FIRST, DRAIN), (FIRST, RESTART)]
