@@ -33,7 +33,6 @@ from sidecar.engine.operations import Operation
 from sidecar.engine.swarm_requests import SlotContainer
 from sidecar.engine.swarm_slots import Slot, is_ended_by_swarm
 from sidecar.engine.swarm_update import (
-    NOT_KNOWN,
     ForcedUpdate,
     find_objection,
     force_update,
@@ -145,25 +144,28 @@ class SwarmEngine(DockerEngine):
     async def _force_update(self, operation: Operation, judged: Slot) -> None:
         service_id, stack = judged.service.id, self._stack
         earlier = self._forced.get(service_id)
-        # Before it is sent: it may be seen before its answer is there.
-        forced = ForcedUpdate(judged.id, NOT_KNOWN, time.monotonic())
-        self._forced[service_id] = forced
         objection = partial(find_objection, judged, earlier)
+
+        def announce(count: int) -> None:
+            forced = ForcedUpdate(judged.id, count, time.monotonic())
+            self._forced[service_id] = forced
+
         try:
-            count = await self._link.act(
+            await self._link.act(
                 operation,
-                lambda client: force_update(client, stack, judged.id, objection),
+                lambda client: force_update(
+                    client, stack, judged.id, objection, announce
+                ),
                 _ANSWER_S,
             )
         except EngineTimeout:
             raise
         except EngineError:
             if earlier is None:
-                del self._forced[service_id]
+                self._forced.pop(service_id, None)
             else:
                 self._forced[service_id] = earlier
             raise
-        self._forced[service_id] = forced._replace(force_update=count)
 
     def _is_treated(self, slot: Slot) -> bool:
         """Is the update of its service our remedy for this slot?"""
@@ -172,7 +174,7 @@ class SwarmEngine(DockerEngine):
         return (
             forced is not None
             and forced.slot_id == slot.id
-            and forced.force_update in {count, NOT_KNOWN}
+            and forced.force_update == count
         )
 
     async def _is_replaced(self, judged: Slot) -> bool:

@@ -1,6 +1,5 @@
 """The forced update of a swarm service: swarm makes new tasks of the same settings."""
 
-import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from sidecar.core.model.service_hold import ServiceHold
-from sidecar.core.ports.engine import EngineError, LeftAlone
+from sidecar.core.ports.engine import EngineError, LeftAlone, ReplacedAlready
 from sidecar.engine.client import Client
 from sidecar.engine.errors import raise_for_status
 from sidecar.engine.swarm_requests import read_slot
@@ -20,14 +19,13 @@ _PAUSE_S = 0.1
 _CLASH = "update out of sequence"
 """The manager's words for a version that is not the present one; the status is 500."""
 
-NOT_KNOWN = sys.maxsize
 SIBLINGS_S = 300.0
 """A forced update replaces the tasks of all slots: for so long it is not repeated for
 another slot whose task it has made.
 """
 
-Objection = Callable[[Slot], str]
-"""Why a slot must not be replaced now; empty: it may be."""
+Objection = Callable[[Slot], LeftAlone | None]
+"""Why a slot must not be replaced now; None: it may be."""
 
 
 class ForcedUpdate(NamedTuple):
@@ -38,23 +36,25 @@ class ForcedUpdate(NamedTuple):
     at_mono: float
 
 
-def find_objection(judged: Slot, forced: ForcedUpdate | None, slot: Slot) -> str:
-    """Why the slot, which is now ``slot``, is not the one that was judged; or empty.
+def find_objection(
+    judged: Slot, forced: ForcedUpdate | None, slot: Slot
+) -> LeftAlone | None:
+    """Why the slot, which is now ``slot``, is not the one that was judged; or None.
 
-    ``forced``: our last forced update of its service.
+    ``forced``: our last forced update of its service. ReplacedAlready: it has made the
+    slot's task for another slot.
     """
-    if task_id(judged) != task_id(slot):
-        return "its task was replaced meanwhile"
     task = slot.shown_task
-    if forced is None or task is None or forced.slot_id == slot.id:
-        return ""
-    age_s = time.monotonic() - forced.at_mono
-    if age_s >= SIBLINGS_S or task.spec.force_update < forced.force_update:
-        return ""
-    return (
-        f"a forced update {age_s:.0f} s ago, for another task of the service, has "
-        "replaced its task as well"
-    )
+    if forced is not None and task is not None and forced.slot_id != slot.id:
+        age_s = time.monotonic() - forced.at_mono
+        if age_s < SIBLINGS_S and task.spec.force_update >= forced.force_update:
+            return ReplacedAlready(
+                f"a forced update {age_s:.0f} s ago, for another task of the service, "
+                "has replaced its task as well"
+            )
+    if task_id(judged) != task_id(slot):
+        return LeftAlone("its task was replaced meanwhile")
+    return None
 
 
 def task_id(slot: Slot) -> str:
@@ -62,27 +62,36 @@ def task_id(slot: Slot) -> str:
     return slot.shown_task.id if slot.shown_task is not None else ""
 
 
-def force_update(client: Client, stack: str, slot_id: str, objection: Objection) -> int:
+def force_update(
+    client: Client,
+    stack: str,
+    slot_id: str,
+    objection: Objection,
+    announce: Callable[[int], None],
+) -> None:
     """Have all tasks of the slot's service replaced, without a change of settings.
 
-    Returns the counter of forced updates that the new tasks have.
+    ``announce`` gets the counter of forced updates that the new tasks have, right
+    before it is sent: they may be seen before its answer is there, or without it.
 
     Another change of the service at the same time gives it another version: it is
     inspected and judged again, five times at most. LeftAlone, ContainerGone.
     """
     for attempt in range(1, ATTEMPTS + 1):
         slot, service = read_slot(client, stack, slot_id)
-        why = _find_hold(slot) or objection(slot)
-        if why:
-            raise LeftAlone(why)
+        why = _find_hold(slot)
+        left_alone = LeftAlone(why) if why else objection(slot)
+        if left_alone is not None:
+            raise left_alone
         settings, count = count_up(service.spec)
+        announce(count)
         try:
             _send(client, service, settings)
         except EngineError as error:
             if _CLASH not in str(error):
                 raise
         else:
-            return count
+            return
         time.sleep(min(_PAUSE_S * attempt, max(0.0, client.remaining_s())))
     raise LeftAlone(f"somebody changed the service {ATTEMPTS} times meanwhile")
 

@@ -15,6 +15,7 @@ from sidecar.core.ports.engine import (
     EngineTimeout,
     EngineUnreachable,
     LeftAlone,
+    ReplacedAlready,
 )
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason, text_reason
@@ -192,7 +193,8 @@ async def _on_refusal(job: RemedyContext, error: EngineRefused) -> RemedyExecuti
         return RemedyExecution(RemedyCallResult.NOT_SENT, REMOVED, fresh)
     if isinstance(error, LeftAlone):
         why = Reason.of(R.LEFT_ALONE, said=str(error))
-        return RemedyExecution(RemedyCallResult.NOT_SENT, why, fresh)
+        replaced = isinstance(error, ReplacedAlready)
+        return RemedyExecution(RemedyCallResult.NOT_SENT, why, fresh, replaced=replaced)
     return RemedyExecution(
         RemedyCallResult.FAILED, Reason.of(R.ENGINE_REFUSED, said=str(error)), fresh
     )

@@ -251,6 +251,7 @@ class Executor:
             execution.answered,
             entry.job.engine_stops if entry.job is not None else 0,
             entry.decision.settles,
+            execution.replaced,
         )
 
     def _tell(self, decision: Decision, doing: Reason) -> None:

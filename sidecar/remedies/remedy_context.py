@@ -19,12 +19,15 @@ class RemedyExecution(NamedTuple):
     """The result of a remedy; ``container`` is its state at the end.
 
     ``answered``: nothing was sent because the daemon answered right before.
+    ``replaced``: nor was anything, because the restart of another replica has replaced
+    its container as well.
     """
 
     result: RemedyCallResult
     reason: Reason
     container: Container | None = None
     answered: bool = False
+    replaced: bool = False
 
 
 @dataclass(slots=True)

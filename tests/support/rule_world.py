@@ -176,6 +176,7 @@ class RuleWorld:
         restart: bool = True,
         engine_stops: int = 0,
         reason: str = "as asked",
+        replaced: bool = False,
     ) -> tuple[Decision, ...]:
         """Report the executor's result; a successful restart makes a new run."""
         instance = self.instance(name)
@@ -191,6 +192,7 @@ class RuleWorld:
                 text_reason(reason),
                 fresh,
                 engine_stops=engine_stops,
+                replaced=replaced,
             )
         )
 

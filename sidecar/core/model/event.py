@@ -98,6 +98,8 @@ class RemedyExecuted:
 
     ``answered``: nothing was sent, because the daemon answered right before.
     ``engine_stops``: engine stops within it. ``settled``: it ended a former recreate.
+    ``replaced``: nothing was sent, because the restart of another replica has replaced
+    its container as well.
     """
 
     at: Moment
@@ -108,6 +110,7 @@ class RemedyExecuted:
     answered: bool = False
     engine_stops: int = 0
     settled: bool = False
+    replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

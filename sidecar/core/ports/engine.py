@@ -43,6 +43,12 @@ class LeftAlone(EngineRefused):
     """
 
 
+class ReplacedAlready(LeftAlone):
+    """Nothing was sent, because the restart of another container has just replaced
+    this one as well.
+    """
+
+
 class ContainerGone(EngineError):
     """There is no such container."""
 

@@ -62,6 +62,10 @@ def on_remedy_executed(state: State, event: RemedyExecuted) -> Update:
 def _on_result(
     state: State, instance: Instance, remedy: Remedy, event: RemedyExecuted
 ) -> Update:
+    if event.replaced and not remedy.decision.trigger.is_automatic:
+        attached = _attach_reported_container(instance, event)
+        verified = _begin_verification(state, attached, remedy, event)
+        return update_instance(state, replace(verified, overlap=RestartOverlap()))
     if event.result in {RemedyCallResult.NOT_SENT, RemedyCallResult.REFUSED}:
         return _on_not_sent(state, instance, event)
     return _on_sent(state, instance, remedy, event)
@@ -87,18 +91,8 @@ def _on_sent(
             replace(counted, restarted=event.at), event
         )
         return end_remedy(state, attached, RemedyOutcome.FAILED, event.reason, event.at)
-    target = state.target_of(instance)
-    recovery_s = target.restart.recovery_timeout_s + check_start_s(instance, target)
-    verifying = replace(
-        remedy,
-        phase=RemedyPhase.VERIFYING,
-        deadline_mono=event.at.mono + recovery_s,
-        note=event.reason,
-        uncertain=event.result is RemedyCallResult.UNKNOWN,
-    )
-    attached = _attach_reported_container(
-        replace(counted, remedy=verifying, restarted=event.at), event
-    )
+    verified = _begin_verification(state, counted, remedy, event)
+    attached = _attach_reported_container(replace(verified, restarted=event.at), event)
     if (
         attached.container is None
         or attached.redeploy is not None
@@ -110,6 +104,21 @@ def _on_sent(
         attached.overlap, event.engine_stops, run_id, event.at
     )
     return update_instance(state, replace(attached, overlap=part))
+
+
+def _begin_verification(
+    state: State, instance: Instance, remedy: Remedy, event: RemedyExecuted
+) -> Instance:
+    target = state.target_of(instance)
+    recovery_s = target.restart.recovery_timeout_s + check_start_s(instance, target)
+    verifying = replace(
+        remedy,
+        phase=RemedyPhase.VERIFYING,
+        deadline_mono=event.at.mono + recovery_s,
+        note=event.reason,
+        uncertain=event.result is RemedyCallResult.UNKNOWN,
+    )
+    return replace(instance, remedy=verifying)
 
 
 def _on_stopped_again(

@@ -16,6 +16,7 @@ from sidecar.core.ports.engine import (
     EngineRefused,
     EngineTimeout,
     LeftAlone,
+    ReplacedAlready,
 )
 from sidecar.engine.swarm import SwarmEngine
 from tests.support.engine_connection import Requests, link_to, until
@@ -193,8 +194,28 @@ async def test_task_of_another_slot_that_a_forced_update_made_is_not_replaced_ag
     serve_swarm(server, raw_service(replicas=2, ForceUpdate=1), *new)
     await restarting
     await engine.containers()
-    with pytest.raises(LeftAlone, match="for another task of the service"):
+    with pytest.raises(ReplacedAlready, match="for another task of the service"):
         await engine.restart(f"{SERVICE_ID}.2", 1.0)
+    assert len(updates(server)) == 1
+
+
+async def test_sibling_is_left_alone_also_where_the_answer_to_the_update_was_lost(
+    engine: SwarmEngine, server: EngineServer
+) -> None:
+    server.say[UPDATE] = (504, b"no answer")
+    serve_swarm(server, raw_service(replicas=2), raw_task("a"), raw_task("b", slot=2))
+    await engine.containers()
+    with pytest.raises(EngineTimeout):
+        await engine.restart(SLOT, 5.0)
+    # The judged task of the second slot was replaced since it was inspected.
+    new = [raw_task("c", minute=1), raw_task("d", slot=2, minute=1)]
+    for task in new:
+        task["Spec"]["ForceUpdate"] = 1
+    serve_swarm(server, raw_service(replicas=2, ForceUpdate=1), *new)
+    for _ in range(2):
+        with pytest.raises(ReplacedAlready):
+            await engine.restart(f"{SERVICE_ID}.2", 1.0)
+        await engine.containers()
     assert len(updates(server)) == 1
 
 

@@ -24,6 +24,7 @@ from sidecar.core.ports.engine import (
     EngineTimeout,
     EngineUnreachable,
     LeftAlone,
+    ReplacedAlready,
 )
 from sidecar.core.ports.loop import RpcFailed
 from sidecar.core.reason.reason import text_reason
@@ -80,6 +81,16 @@ async def test_container_that_somebody_else_acts_on_is_no_try() -> None:
     event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.NOT_SENT
     assert str(event.reason) == "it is left alone: its service is scaled to 0"
+    assert not event.replaced
+
+
+@virtual
+async def test_container_that_the_restart_of_another_replaced_is_marked() -> None:
+    bench = Bench()
+    bench.engine.trouble("restart", ReplacedAlready("by a forced update"))
+    event = await bench.run_action(Action.RESTART)
+    assert (event.result, event.replaced) == (RemedyCallResult.NOT_SENT, True)
+    assert bench.engine.acts == []
 
 
 @virtual

@@ -30,6 +30,7 @@ from sidecar.core.model.target import (
     Target,
 )
 from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from sidecar.core.policy.decide import decision_in_force
 from tests.support.process_takeover import start_successor
 from tests.support.rule_world import SERVICE, WALLET, RuleWorld, container
@@ -128,6 +129,53 @@ def test_a_rolling_restart_stops_when_the_engine_does_not_restart_one(
     world.wait(PAUSE_S * 2)
     assert list_restarted(world) == [ONE]
     assert world.last(TWO).action is Action.SKIP
+
+
+@pytest.mark.parametrize("is_planned", [False, True], ids=["rolling", "planned"])
+def test_replicas_that_the_first_restart_replaced_count_as_restarted(
+    is_planned: bool,
+) -> None:
+    leaf = replace(SERVICE, name="leaf", depends_on=(NAME,))
+    world = start_world(REPLICATED, leaf, notify=TOLD)
+    world.send(
+        PlannedRestartDue(world.now, NAME)
+        if is_planned
+        else RestartRequested(world.now, NAME)
+    )
+    restart(world, ONE)
+    for name in (TWO, THREE):
+        world.wait(PAUSE_S)
+        assert world.is_acting(name)
+        world.complete_remedy(name, RemedyCallResult.NOT_SENT, replaced=True)
+        world.works(*NAMES, leaf.name)
+    assert list_restarted(world) == [*NAMES, *([leaf.name] if is_planned else [])]
+    assert world.state.plan is None
+    ends = [e for e in world.transitions if isinstance(e, RemedyEnded)]
+    assert [(e.name, e.outcome) for e in ends] == [
+        (name, RemedyOutcome.RECOVERED) for name in NAMES
+    ]
+    assert [world.instance(name).restarts_total for name in NAMES] == [1, 0, 0]
+    assert not world.messages
+
+
+def test_a_rolling_restart_stops_at_a_replaced_replica_that_does_not_work() -> None:
+    world = start_world()
+    ask_all(world)
+    restart(world, ONE)
+    world.wait(PAUSE_S)
+    world.complete_remedy(TWO, RemedyCallResult.NOT_SENT, replaced=True)
+    world.fails(TWO, Cause.REFUSED)
+    world.wait(125.0)
+    assert world.last(THREE).action is Action.SKIP
+    assert THREE not in list_restarted(world)
+
+
+def test_a_failed_replica_that_was_just_replaced_has_no_try_counted() -> None:
+    world = start_world()
+    world.fails(ONE, Cause.REFUSED)
+    world.complete_remedy(ONE, RemedyCallResult.NOT_SENT, replaced=True)
+    assert world.instance(ONE).remedy is None
+    assert world.instance(ONE).lane.spent == ()
 
 
 def test_a_planned_restart_stops_at_a_replica_that_does_not_work_again() -> None:
