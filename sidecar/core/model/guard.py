@@ -88,7 +88,10 @@ class Guard(StrEnum):
     OWN_NETWORK = "own_network"
     STOPPING = "stopping"
     STARTING = "starting", GuardRule(makes_plans_wait=True)
-    ENGINE_POLICY = "engine_policy", GuardRule(holds_takeover=True)
+    ENGINE_POLICY = (
+        "engine_policy",
+        GuardRule(makes_plans_wait=True, holds_takeover=True),
+    )
     SELF_RESTART = "self_restart"
     HOST = "host", GuardRule(pages=True)
     REMEDY_RUNNING = (

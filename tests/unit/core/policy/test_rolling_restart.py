@@ -22,6 +22,7 @@ from sidecar.core.model.notification_settings import (
     NotifySettings,
     Routes,
 )
+from sidecar.core.model.service_hold import ServiceHold
 from sidecar.core.model.target import (
     AfterDependency,
     InstanceId,
@@ -337,3 +338,21 @@ def test_working_replicas_are_restarted_one_after_the_other_after_their_root() -
     world.works(ROOT, *NAMES)
     world.wait(20.0)
     assert world.acts()[-2:] == [(TWO, DRAIN), (TWO, RESTART)]
+
+
+def test_a_rolling_restart_waits_until_swarm_has_replaced_the_other_tasks() -> None:
+    world = start_world()
+    ask_all(world)
+    for n in (2, 3):
+        updated = container(NAME, n, service_hold=ServiceHold.UPDATING)
+        world.containers[InstanceId(NAME, n)] = updated
+    restart(world, ONE)
+    world.relist()
+    world.works(*NAMES)
+    world.wait(PAUSE_S * 2)
+    assert list_restarted(world) == [ONE]
+    for n in (2, 3):
+        world.containers[InstanceId(NAME, n)] = container(NAME, n)
+    world.relist()
+    world.works(*NAMES)
+    assert world.acts()[-1] == (TWO, RESTART)
