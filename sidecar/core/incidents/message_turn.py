@@ -14,7 +14,7 @@ from sidecar.core.status.lease import is_held
 HOLDER_SENDS_S = 60.0
 """A holder that is alive has sent its own message about the same by then."""
 
-_ABOUT_SIDECAR = frozenset(
+_SENT_BY_EACH = frozenset(
     {
         MessageKind.ENGINE_LOST,
         MessageKind.ENGINE_BACK,
@@ -24,9 +24,10 @@ _ABOUT_SIDECAR = frozenset(
         MessageKind.SETTINGS_TAKEN,
         MessageKind.STORE_LOST,
         MessageKind.TEST,
+        MessageKind.ROLLING_STOPPED,
     }
 )
-"""Each watchdog reports what is wrong with itself."""
+"""Each watchdog reports what is wrong with itself, and a rolling restart of its own."""
 
 
 class MessageTurn(Enum):
@@ -39,7 +40,7 @@ class MessageTurn(Enum):
 
 def find_turn(lease: LeaseStatus | None, message: Message, at: Moment) -> MessageTurn:
     """Whether this watchdog sends a message, waits, or leaves it to another."""
-    if lease is None or message.kind in _ABOUT_SIDECAR or is_held(lease, at.mono):
+    if lease is None or message.kind in _SENT_BY_EACH or is_held(lease, at.mono):
         return MessageTurn.SEND
     is_old = at.wall - message.created_wall >= HOLDER_SENDS_S
     if lease.holder and not lease.lost:

@@ -32,7 +32,7 @@ def skipped_restart_messages(
             continue
         if decision.instance.target in state.paused or _is_left(state, decision):
             continue
-        intended = decision.guard.rule.is_intended
+        intended = decision.guard.rule.is_intended and decision.guard is not Guard.LEASE
         # P3: the settings ask for it, so it is only for information.
         severity = Severity.P3 if intended else Severity.P2
         facts = {
@@ -48,9 +48,14 @@ def skipped_restart_messages(
 
 
 def _is_left(state: State, decision: Decision) -> bool:
-    """Is it left to the watchdog that holds the lease?"""
+    """Is it left to the watchdog that holds the lease?
+
+    That one does not know of a request that an operator sent to this one.
+    """
     lease = state.lease
-    return decision.guard is Guard.LEASE and lease is not None and not lease.lost
+    if decision.guard is not Guard.LEASE or decision.trigger is Trigger.OPERATOR:
+        return False
+    return lease is not None and bool(lease.holder) and not lease.lost
 
 
 def _kind(decision: Decision) -> MessageKind:

@@ -20,7 +20,7 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import busy_wait, planned_restart
 from sidecar.core.status import crash_loop, run_log
-from sidecar.core.status.lease import sign_decision
+from sidecar.core.status.lease import is_unsettled, sign_decision
 from sidecar.core.status.maintenance_windows import window_end_wall
 
 
@@ -148,7 +148,8 @@ def _apply_guards(
         return sign_decision(state.lease, permitted, at.mono)
     guard, reason = objection
     action = Action.HOLD
-    if _is_plan_step(state, instance, proposal) and not guard.rule.makes_plans_wait:
+    waits = _makes_plans_wait(state, guard, at)
+    if _is_plan_step(state, instance, proposal) and not waits:
         action = Action.SKIP
     if proposal.trigger.is_automatic and guard.rule.pages:
         action = Action.PAGE
@@ -160,6 +161,12 @@ def _apply_guards(
             R.HELD, why=proposal.why, action=proposal.action, objection=reason
         ),
     )
+
+
+def _makes_plans_wait(state: State, guard: Guard, at: Moment) -> bool:
+    if guard is Guard.LEASE:
+        return is_unsettled(state.lease, at.mono)
+    return guard.rule.makes_plans_wait
 
 
 def _is_plan_step(state: State, instance: Instance, proposal: Proposal) -> bool:

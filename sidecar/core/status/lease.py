@@ -41,6 +41,15 @@ def must_skip_plans(lease: LeaseStatus, now_mono: float) -> bool:
     return bool(lease.lost) and lease.rank > 0 and not is_held(lease, now_mono)
 
 
+def is_unsettled(lease: LeaseStatus | None, now_mono: float) -> bool:
+    """Will it be known within seconds who acts: is the lease free, or new?"""
+    if lease is None:
+        return False
+    if is_held(lease, now_mono):
+        return now_mono < lease.act_from_mono
+    return not lease.lost and not lease.holder
+
+
 def find_objection(
     lease: LeaseStatus, failing_since_mono: float, longest_s: float, now_mono: float
 ) -> Reason:

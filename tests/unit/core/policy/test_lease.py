@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sidecar.core.incidents.message_turn import MessageTurn, find_turn
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.decision import Action
 from sidecar.core.model.event import PlannedRestartDue, RestartRequested
@@ -14,14 +15,14 @@ from sidecar.core.model.lease import ClusterSettings, LeaseStatus, OnLost
 from sidecar.core.model.lease_event import LeaseObserved
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import NotifySettings, Routes
-from sidecar.core.model.target import Mode
+from sidecar.core.model.target import InstanceId, Mode
 from sidecar.core.policy.guards.lease import (
     longest_call_s,
     may_hold_lease,
     names_down,
 )
 from tests.support.rule_scenarios import RESTART, ROOT, start_healthy_world
-from tests.support.rule_world import WALLET, RuleWorld
+from tests.support.rule_world import SERVICE, WALLET, RuleWorld, container
 
 SETTINGS = ClusterSettings("redis://redis/0")
 FOR_EVER = 1e9
@@ -201,6 +202,64 @@ def test_planned_restart_of_another_watchdog_is_skipped_without_a_message() -> N
         Guard.LEASE,
     )
     assert plan_messages(world) == []
+
+
+@pytest.mark.parametrize(
+    "passing", [{}, {"token": 7, "until_mono": FOR_EVER, "act_from_mono": FOR_EVER}]
+)
+def test_planned_restart_waits_while_it_is_not_known_who_acts(
+    passing: dict[str, Any],
+) -> None:
+    world = start_healthy_world(targets=(WALLET,), notify=ROUTES)
+    world.wait(7 * 3600.0)
+    observe(world, asked=True, **passing)
+    world.send(PlannedRestartDue(world.now, ROOT))
+    assert (world.last(ROOT).action, world.last(ROOT).guard) == (
+        Action.HOLD,
+        Guard.LEASE,
+    )
+    hold_lease(world)
+    world.wait(20.0)
+    assert world.acts() == [(ROOT, RESTART)]
+    assert plan_messages(world) == []
+
+
+def test_planned_restart_for_which_no_watchdog_gets_the_lease_is_reported() -> None:
+    world = start_healthy_world(targets=(WALLET,), notify=ROUTES)
+    world.wait(7 * 3600.0)
+    observe(world, asked=True)
+    world.send(PlannedRestartDue(world.now, ROOT))
+    world.wait(620.0)
+    assert world.acts() == []
+    assert plan_messages(world) == [MessageKind.PLAN_SKIPPED]
+
+
+def test_rolling_restart_ends_with_a_message_when_another_watchdog_gets_the_lease() -> (
+    None
+):
+    """The new holder does not know of the operator's request."""
+    target = replace(SERVICE, depends_on=())
+    instances = [InstanceId(SERVICE.name, n) for n in (1, 2)]
+    containers = {i: container(i.target, i.number) for i in instances}
+    world = RuleWorld((target,), containers=containers, notify=ROUTES)
+    names = [i.name for i in world.state.instances.values()]
+    world.works(*names)
+    hold_lease(world)
+    world.send(RestartRequested(world.now, SERVICE.name))
+    world.complete_remedy(names[0])
+    world.works(*names)
+    observe(world, asked=True)
+    world.wait(60.0)
+    assert (world.last(names[1]).action, world.last(names[1]).guard) == (
+        Action.HOLD,
+        Guard.LEASE,
+    )
+    observe(world, asked=True, holder="b")
+    assert world.last(names[1]).action is Action.SKIP
+    (message,) = (m for m in world.messages if m.kind is MessageKind.ROLLING_STOPPED)
+    assert message.severity is Severity.P2
+    assert "b holds the lease" in message.facts["last_reason"]
+    assert find_turn(world.state.lease, message, world.now) is MessageTurn.SEND
 
 
 @pytest.mark.parametrize(("rank", "is_done"), [(0, True), (1, False)])
