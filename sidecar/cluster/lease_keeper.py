@@ -62,6 +62,9 @@ class LeaseKeeper:
         self._left_s = 0.0
         self._sightings: dict[str, tuple[str, float]] = {}
         """The other watchdogs by name: their id, and when they were last seen."""
+        self._began_mono = clock.now().mono
+        self._place = status.rank
+        """The last rank with Redis: our place among the seconds for calls."""
         self._signals: dict[str, float] = {}
         """The last signal to each container, on our monotonic clock."""
         self.status = status
@@ -85,6 +88,7 @@ class LeaseKeeper:
                 await self._update_views(facts)
             except ServerLost as error:
                 self._note(protocol.on_lost(self.status, str(error), self._now()))
+            self._renew_rank()
         self._post(LeaseObserved(self._now(), self.status))
 
     def note_signal(self, container_id: str, at: Moment) -> None:
@@ -138,9 +142,8 @@ class LeaseKeeper:
         return bool(self.status.lost) or not others <= self.status.views.keys()
 
     async def _wait_for_second(self) -> None:
-        rank = self.status.rank
         while wait_s := protocol.wait_for_second_s(  # noqa: ASYNC110 - a time
-            rank, self._now().wall
+            self._place, self._now().wall
         ):
             await asyncio.sleep(wait_s)
 
@@ -249,6 +252,16 @@ class LeaseKeeper:
         self._sightings.update(
             {view.name: (view.watchdog_id, now_mono) for view in views}
         )
+        down = {
+            f"{view.name}/{view.watchdog_id}": view.down
+            for view in views
+            if view.down is not None
+        }
+        self._note(replace(self.status, views=MappingProxyType(down)))
+
+    def _renew_rank(self) -> None:
+        """Forget the watchdogs that were not seen lately, with or without Redis."""
+        now_mono = self._now().mono
         self._sightings = {
             other: sighting
             for other, sighting in self._sightings.items()
@@ -257,13 +270,13 @@ class LeaseKeeper:
         others = frozenset(
             f"{n}/{sighting[0]}" for n, sighting in self._sightings.items()
         )
-        rank = protocol.find_rank(f"{name}/{self._id}", others)
-        down = {
-            f"{view.name}/{view.watchdog_id}": view.down
-            for view in views
-            if view.down is not None
-        }
-        self._note(replace(self.status, rank=rank, views=MappingProxyType(down)))
+        if self.status.lost and now_mono - self._began_mono < REMEMBERED_S:
+            return  # It has not looked for others long enough.
+        rank = protocol.find_rank(f"{self.status.own_name}/{self._id}", others)
+        # Without Redis the others may live all the same: each keeps its own second.
+        if not self.status.lost:
+            self._place = rank
+        self._note(replace(self.status, rank=rank))
 
     def _note(self, status: LeaseStatus) -> None:
         before, self.status = self.status, status

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
-from sidecar.cluster.lease_keeper import LeaseKeeper, OwnFacts
+import pytest
+
+from sidecar.cluster.lease_keeper import REMEMBERED_S, LeaseKeeper, OwnFacts
 from sidecar.cluster.lease_server import HeldAnswer, ServerLost, View
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import Event
@@ -13,6 +16,7 @@ from sidecar.core.model.lease import ClusterSettings, LeaseStatus
 from sidecar.core.model.target import InstanceId
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import NO_REASON
+from sidecar.core.status.lease import leads, must_skip_plans
 from sidecar.core.status.lease_protocol import wait_for_second_s
 from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import LoopClock, a_container
@@ -201,6 +205,46 @@ def test_watchdogs_that_may_act_without_redis_have_a_second_each() -> None:
             await asyncio.sleep(tenths / 10)
             await bench.check(bench.decision(0))
             assert wait_for_second_s(rank, bench.clock.now().wall) == 0.0
+
+    story(scenario)
+
+
+@pytest.mark.parametrize("own_name", ["a", "c"])
+def test_watchdog_that_saw_no_other_in_ten_minutes_without_redis_is_alone(
+    own_name: str,
+) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.keeper.status = replace(bench.keeper.status, own_name=own_name)
+        bench.server.others = (OTHER,)
+        await bench.keeper.beat()
+        bench.server.lost = True
+        place = 1 if own_name == "a" else 2
+        await asyncio.sleep(REMEMBERED_S - 1.0)
+        await bench.keeper.beat()
+        assert bench.keeper.status.rank == place
+        await asyncio.sleep(2.0)
+        await bench.keeper.beat()
+        status, now_mono = bench.keeper.status, bench.clock.now().mono
+        assert status.rank == 0
+        assert leads(status, now_mono)
+        assert not must_skip_plans(status, now_mono)
+        # The other one may have lost Redis as well: each keeps its second.
+        await asyncio.sleep(1.7)
+        await bench.check(bench.decision(0))
+        assert wait_for_second_s(place, bench.clock.now().wall) == 0.0
+
+    story(scenario)
+
+
+def test_watchdog_that_starts_without_redis_is_alone_after_ten_minutes() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.server.lost = True
+        await asyncio.sleep(REMEMBERED_S - 1.0)
+        await bench.keeper.beat()
+        assert bench.keeper.status.rank == 2
+        await asyncio.sleep(2.0)
+        await bench.keeper.beat()
+        assert bench.keeper.status.rank == 0
 
     story(scenario)
 
