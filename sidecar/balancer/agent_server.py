@@ -26,6 +26,9 @@ CONNECTIONS = 256
 QUESTIONS = 1024
 """Number of questions whose last answer is known."""
 
+FORGET_S = 60.0
+"""HAProxy has no such server any more, if it did not ask for it in this time."""
+
 RELEASE_S = 5.0
 """Time before the end for each drained server to be asked about again."""
 
@@ -52,7 +55,8 @@ class AgentServer:
         self._changed = asyncio.Event()
         self._listener: asyncio.Server | None = None
         self._connections: dict[AgentConnection, None] = {}
-        self._drained: dict[bytes, None] = {}
+        self._drained: dict[bytes, float] = {}
+        """The lines of drained servers, and when each was last asked."""
         self._is_ending = False
         self._released = asyncio.Event()
         self._fault = ""
@@ -166,7 +170,7 @@ class AgentServer:
             question,
             self._clock.now(),
             is_ending=self._is_ending,
-            was_drained=line in self._drained,
+            has_drained=self._has_drained(line),
         )
         self._note(line, answer)
         return format_answer(answer)
@@ -178,7 +182,14 @@ class AgentServer:
             if not self._drained:
                 self._released.set()
         elif answer.is_draining and len(self._drained) < QUESTIONS:
-            self._drained[line] = None
+            self._drained[line] = self._clock.now().mono
+
+    def _has_drained(self, line: bytes) -> bool:
+        """Is there a drain, of this line or another one, to be taken back?"""
+        since_mono = self._clock.now().mono - FORGET_S
+        return line in self._drained or any(
+            mono >= since_mono for mono in self._drained.values()
+        )
 
     def _warn(self, text: str, why: str) -> None:
         now_mono = self._clock.now().mono

@@ -33,7 +33,17 @@ def leads(lease: LeaseStatus | None, now_mono: float) -> bool:
     """Does this watchdog run the tasks? Without Redis the first in the order does."""
     if lease is None or is_held(lease, now_mono):
         return True
-    return bool(lease.lost) and lease.settings.on_lost is OnLost.ACT and lease.rank <= 1
+    return lease.settings.on_lost is OnLost.ACT and answers(lease, now_mono)
+
+
+def answers(lease: LeaseStatus | None, now_mono: float) -> bool:
+    """Does this watchdog answer load balancers? That restarts nothing.
+
+    So without Redis the first in the order answers, whatever ``on_lost`` says.
+    """
+    if lease is None or is_held(lease, now_mono):
+        return True
+    return bool(lease.lost) and lease.rank <= 1
 
 
 def must_skip_plans(lease: LeaseStatus, now_mono: float) -> bool:

@@ -94,18 +94,19 @@ def answer_question(
     at: Moment,
     *,
     is_ending: bool = False,
-    was_drained: bool = False,
+    has_drained: bool = False,
 ) -> ServerAnswer:
     """The answer about one server.
 
     Without ``other`` a server is up, whatever its state: the load balancer's own check
     notices a failure, and no server stays down because Sidecar ended meanwhile. With
     ``other`` it is down only while it certainly does not work and the other one works.
-    ``is_ending``: Sidecar ends, so nothing may stay drained. ``was_drained``: this
-    process drained it. Of several watchdogs the one that acts answers, but each takes
-    its own drain back.
+    ``is_ending``: Sidecar ends, so nothing may stay drained. ``has_drained``: this
+    process has told the load balancer of a drain that it has not taken back. Of several
+    watchdogs the one that acts answers, and each that has drained: the load balancer
+    asks only a watchdog that answers.
     """
-    if not (was_drained or lease_rules.leads(state.lease, at.mono)):
+    if not (has_drained or lease_rules.answers(state.lease, at.mono)):
         return UNCHANGED
     is_listed = state.engine.listed_mono is not None
     if not (is_listed or is_ending) and at.mono - state.started.mono < START_S:

@@ -10,10 +10,18 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from sidecar.balancer.agent_connection import DEADLINE_S, LINE_BYTES
-from sidecar.balancer.agent_server import CONNECTIONS, RELEASE_S, WARNED, AgentServer
+from sidecar.balancer.agent_server import (
+    CONNECTIONS,
+    FORGET_S,
+    RELEASE_S,
+    WARNED,
+    AgentServer,
+)
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.lease import ClusterSettings, LeaseStatus
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import TargetState as S
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import LoopClock
 from tests.support.notify_receivers import until
 from tests.support.traffic_states import (
@@ -141,6 +149,46 @@ async def test_end_takes_a_drain_back_and_returns_once_haproxy_has_heard() -> No
         assert await agent.ask(b"payment/1\n") == b"up ready\n"
         async with asyncio.timeout(RELEASE_S / 2):
             await ending
+
+
+def test_watchdog_that_drained_answers_every_line_until_its_drain_is_over() -> None:
+    """HAProxy asks for the drained server only while another line is answered."""
+    own = LeaseStatus(ClusterSettings("redis://redis"), "a", asked=True, holder="b")
+    states = [replica_state(S.DRAINING, S.HEALTHY)]
+
+    async def scenario() -> None:
+        server = AgentServer(lambda: states[-1], LoopClock())
+        assert server.answer(b"payment/1") == b"up drain\n"
+        states.append(replace(replica_state(S.DRAINING, S.HEALTHY), lease=own))
+        assert server.answer(b"payment") == b"up ready\n"
+        assert server.answer(b"payment/1") == b"up drain\n"
+        states.append(replace(replica_state(S.HEALTHY, S.HEALTHY), lease=own))
+        assert server.answer(b"payment") == b"up ready\n"
+        assert server.answer(b"payment/1") == b"up ready\n"
+        assert server.answer(b"payment") == b"\n"
+
+    run_virtual(scenario())
+
+
+def test_drained_server_that_nobody_asks_for_keeps_no_line_answered() -> None:
+    """It was removed from HAProxy: the watchdog that acts answers alone again."""
+    own = LeaseStatus(ClusterSettings("redis://redis"), "a", asked=True, holder="b")
+    states = [replica_state(S.DRAINING, S.HEALTHY)]
+
+    async def scenario() -> None:
+        server = AgentServer(lambda: states[-1], LoopClock())
+        assert server.answer(b"payment/1") == b"up drain\n"
+        await asyncio.sleep(FORGET_S - 1.0)
+        assert server.answer(b"payment/1") == b"up drain\n"
+        states.append(replace(replica_state(S.HEALTHY, S.HEALTHY), lease=own))
+        await asyncio.sleep(FORGET_S - 1.0)
+        assert server.answer(b"payment") == b"up ready\n"
+        await asyncio.sleep(2.0)
+        assert server.answer(b"payment") == b"\n"
+        # If HAProxy was only away, the drain is taken back all the same.
+        assert server.answer(b"payment/1") == b"up ready\n"
+
+    run_virtual(scenario())
 
 
 async def test_end_without_a_drain_does_not_wait() -> None:

@@ -8,7 +8,7 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Remedy, RemedyPhase
-from sidecar.core.model.lease import ClusterSettings, LeaseStatus
+from sidecar.core.model.lease import ClusterSettings, LeaseStatus, OnLost
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import EngineStatus, State
 from sidecar.core.model.target import Target
@@ -212,7 +212,20 @@ def test_of_several_watchdogs_only_the_one_that_acts_answers() -> None:
     assert answer_question(replace(other_acts, lease=own_lease), question).is_draining
     # It takes back what it said itself, although another one acts now.
     state = replace(replica_state(S.HEALTHY), lease=own)
-    assert traffic.answer_question(state, question, NOW, was_drained=True) == UP
+    assert traffic.answer_question(state, question, NOW, has_drained=True) == UP
+
+
+@pytest.mark.parametrize("on_lost", OnLost)
+@pytest.mark.parametrize(("rank", "answers"), [(0, True), (1, True), (2, False)])
+def test_without_redis_the_first_watchdog_answers_whatever_on_lost_says(
+    *, on_lost: OnLost, rank: int, answers: bool
+) -> None:
+    """An answer restarts nothing, and takes a drain back."""
+    settings = ClusterSettings("redis://redis", on_lost=on_lost)
+    lease = LeaseStatus(settings, "a", lost="connection refused", rank=rank)
+    state = replace(replica_state(S.HEALTHY), lease=lease)
+    answer = answer_question(state, ServerQuestion("payment"))
+    assert answer == (UP if answers else UNCHANGED)
 
 
 def test_failover_server_stays_as_it_is_while_sidecar_ends() -> None:
