@@ -12,6 +12,7 @@ from sidecar.core.model.lane import Lane
 from sidecar.core.model.probe_result import probe_failure, probe_success, probe_unknown
 from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.reason.reason import text_reason
+from tests.support import drain_steps
 from tests.support.replica_steps import (
     NAME,
     REPLICA_STEPS,
@@ -76,6 +77,22 @@ def test_no_replica_stays_drained_once_all_work(steps: Steps) -> None:
         world.wait(10.0, 5.0)
     assert {i.state for i in world.state.instances.values()} <= WORKING_STATES
     assert world.state.plan is None
+
+
+ROOT_COMES_BACK: Steps = [("fails3", drain_steps.ROOT, Cause.REFUSED)]
+
+
+@given(drain_steps.DRAIN_STEPS)
+@example(ROOT_COMES_BACK)
+@settings(max_examples=40)
+def test_no_replica_is_drained_again_and_again_without_a_restart(steps: Steps) -> None:
+    world = drain_steps.play_drains(steps)
+    before = len(world.acts())
+    drain_steps.work(world, 60)
+    acts = world.acts()[before:]
+    for name in drain_steps.REPLICAS:
+        restarts = acts.count((name, Action.RESTART))
+        assert acts.count((name, Action.DRAIN)) <= restarts + 2
 
 
 @given(st.lists(st.tuples(names, st.integers(1, 20)), max_size=40))
