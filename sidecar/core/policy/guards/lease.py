@@ -24,9 +24,15 @@ def check_lease(case: GuardInput) -> Reason | None:
         lease, case.at.mono
     ):
         return Reason.of(R.LEASE_LOST_PLANS, said=lease.lost)
-    if not objection and case.trigger.is_automatic and not case.finishes:
+    if not objection and _needs_votes(case):
         objection = lease_rules.find_missing_votes(lease, case.instance.name)
     return objection or None
+
+
+def _needs_votes(case: GuardInput) -> bool:
+    """Must enough watchdogs see it down? Not what follows its root, though it works."""
+    follows = case.trigger is Trigger.DEPENDENCY and case.instance.must_restart
+    return case.trigger.is_automatic and not (case.finishes or follows)
 
 
 def may_hold_lease(state: State, at: Moment) -> bool:

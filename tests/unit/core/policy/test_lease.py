@@ -15,7 +15,8 @@ from sidecar.core.model.lease import ClusterSettings, LeaseStatus, OnLost
 from sidecar.core.model.lease_event import LeaseObserved
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import NotifySettings, Routes
-from sidecar.core.model.target import InstanceId, Mode
+from sidecar.core.model.probe_settings import HttpProbe
+from sidecar.core.model.target import AfterDependency, InstanceId, Mode, Target
 from sidecar.core.policy.guards.lease import (
     longest_call_s,
     may_hold_lease,
@@ -175,6 +176,29 @@ def test_watchdog_that_is_not_alive_has_no_vote() -> None:
     hold_lease(world, settings=replace(SETTINGS, quorum=2), views=views())
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_restart_that_always_follows_its_root_needs_no_votes() -> None:
+    """The dependent works, so nobody sees it down. The root had its votes."""
+    dependent = Target(
+        "shop",
+        depends_on=(ROOT,),
+        after_dependency=AfterDependency.ALWAYS,
+        probes=(HttpProbe("http://shop:8080/health"),),
+    )
+    world = RuleWorld(targets=(WALLET, dependent))
+    world.works(ROOT, "shop")
+    world.wait(100.0)
+    world.works(ROOT, "shop")
+    settings = replace(SETTINGS, quorum=2)
+    hold_lease(world, settings=settings, views=views(b=True))
+    world.fails(ROOT, Cause.REFUSED, 5)
+    world.complete_remedy(ROOT)
+    hold_lease(world, settings=settings, views=views(b=False))
+    for _ in range(60):
+        world.wait(3.0)
+        world.works(ROOT, "shop", times=1)
+    assert world.acts() == [(ROOT, RESTART), ("shop", RESTART)]
 
 
 def test_requested_restart_needs_the_lease_and_no_votes() -> None:
