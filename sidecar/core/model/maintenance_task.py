@@ -110,8 +110,9 @@ class TaskOutcome(StrEnum):
     """Outcome of a run.
 
     FINDINGS: the task was done and found something that a person should look at.
-    MISSED: Sidecar was down or the host was suspended at the due time. SKIPPED: the
-    run before was still under way. INTERRUPTED: Sidecar ended in the middle of it.
+    MISSED: Sidecar was down or the host was suspended at the due time, or no watchdog
+    is known to have run it. SKIPPED: the run before was still under way.
+    INTERRUPTED: Sidecar ended in the middle of it.
     """
 
     DONE = "done"

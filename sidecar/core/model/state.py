@@ -19,6 +19,7 @@ from sidecar.core.model.maintenance_window import WindowPeriod
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.target import InstanceId, Mode, Target
+from sidecar.core.model.task_event import WaitingTask
 from sidecar.core.reason.reason import Reason
 
 
@@ -150,6 +151,10 @@ class State:
     task_progress: Mapping[str, TaskProgress] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    waiting_tasks: Mapping[str, WaitingTask] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """Due tasks of which it is not known which watchdog runs them. Not stored."""
     interrupted_runs: tuple[TaskRun, ...] = ()
     """Runs of tasks that were under way when the dead predecessor ended."""
 

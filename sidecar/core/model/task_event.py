@@ -1,6 +1,7 @@
 """Events about maintenance tasks and windows, a part of ``event.Event``."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sidecar.core.model.maintenance_task import Task, TaskResult
 from sidecar.core.model.maintenance_window import WindowPeriod
@@ -27,6 +28,16 @@ class TaskDue:
     due_wall: float | None
     missed_count: int = 0
     last_missed_wall: float | None = None
+
+
+class WaitingTask(NamedTuple):
+    """A due task that waits until it is known which watchdog runs it.
+
+    ``holder``: the other watchdog that held the lease at that time; "": none was known.
+    """
+
+    due: TaskDue
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

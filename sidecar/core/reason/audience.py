@@ -484,6 +484,8 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.TASK_INTERRUPTED: Audience.EVERYBODY,
         R.TASK_STILL_RUNS: Audience.EVERYBODY,
         R.TASK_MISSED: Audience.EVERYBODY,
+        R.TASK_LEFT_TO_DEAD: Audience.EVERYBODY,
+        R.TASK_HOLDER_UNKNOWN: Audience.EVERYBODY,
         R.TASK_TOO_SLOW: Audience.EVERYBODY,
         R.TASK_NOT_DONE: Audience.OPERATORS,
         R.TASK_BACKED_UP: Audience.EVERYBODY,

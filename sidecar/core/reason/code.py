@@ -467,6 +467,8 @@ class ReasonCode(StrEnum):
     TASK_INTERRUPTED = auto()
     TASK_STILL_RUNS = auto()
     TASK_MISSED = auto()
+    TASK_LEFT_TO_DEAD = auto()
+    TASK_HOLDER_UNKNOWN = auto()
     TASK_TOO_SLOW = auto()
     TASK_NOT_DONE = auto()
     TASK_BACKED_UP = auto()

@@ -469,6 +469,8 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.TASK_INTERRUPTED: "Sidecar ended in the middle of the run, and the run is not repeated",
         R.TASK_STILL_RUNS: "left out: the run before is still under way",
         R.TASK_MISSED: "missed {count} times, the last at {due_wall:instant}: Sidecar was down, the host was suspended or the clock was set forward; a missed run is not caught up",
+        R.TASK_LEFT_TO_DEAD: "it was due at {due_wall:instant}, and the watchdog that held the lease has ended at about this time: it is not known whether it has run the task, and the run is not repeated",
+        R.TASK_HOLDER_UNKNOWN: "it was due at {due_wall:instant}, and for 10 min it was not known which watchdog holds the lease; a missed run is not caught up",
         R.TASK_TOO_SLOW: "it was not done within {wait_s:wait}",
         R.TASK_NOT_DONE: "it could not be done: {said}",
         R.TASK_BACKED_UP: "{count} of {total} wallet files have a proven backup",

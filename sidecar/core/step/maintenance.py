@@ -21,12 +21,14 @@ from sidecar.core.model.task_event import (
     TaskDue,
     TaskRequested,
     TasksPlanned,
+    WaitingTask,
     WindowsPlanned,
 )
 from sidecar.core.model.update import Update, no_update
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
-from sidecar.core.status.lease import leads
+from sidecar.core.status.lease import is_held, leads
+from sidecar.core.step import waiting_tasks
 
 
 def on_windows_planned(state: State, event: WindowsPlanned) -> Update:
@@ -92,8 +94,15 @@ def on_task_due(state: State, event: TaskDue) -> Update:
     task = state.tasks.get(event.task)
     if task is None:
         return no_update(state)
-    if not (task.kind.rule.catches_up or leads(state.lease, event.at.mono)):
-        return _leave_to_holder(state, task, event)
+    if not task.kind.rule.catches_up:
+        if waiting_tasks.is_holder_unknown(state.lease, event.at.mono):
+            return Update(waiting_tasks.add_task(state, event), (), ())
+        if not leads(state.lease, event.at.mono):
+            return _leave_to_holder(state, task, event)
+    return _begin_due(state, task, event)
+
+
+def _begin_due(state: State, task: Task, event: TaskDue) -> Update:
     due_wall = event.due_wall
     missed: tuple[TaskRun, ...] = ()
     if event.missed_count:
@@ -109,11 +118,52 @@ def on_task_due(state: State, event: TaskDue) -> Update:
 
 
 def _leave_to_holder(state: State, task: Task, event: TaskDue) -> Update:
-    """Another watchdog runs it: its time is taken, and nothing is recorded."""
+    """Another watchdog runs it: its time is taken, and nothing is recorded.
+
+    It is remembered for a while: that watchdog may have ended already.
+    """
+    progress = replace(state.task_progress[task.name], taken_wall=_taken_wall(event))
+    after = _with_progress(state, task.name, progress)
+    return Update(waiting_tasks.add_left_task(after, event), (), ())
+
+
+def _taken_wall(event: TaskDue) -> float:
     times = (event.due_wall, event.last_missed_wall, event.at.wall)
-    taken_wall = next(wall for wall in times if wall is not None)
-    progress = replace(state.task_progress[task.name], taken_wall=taken_wall)
-    return Update(_with_progress(state, task.name, progress), (), ())
+    return next(wall for wall in times if wall is not None)
+
+
+def settle_waiting_tasks(state: State, at: Moment) -> Update:
+    """Begin, leave or record the tasks of which it is known now who runs them."""
+    runs: list[TaskRun] = []
+    for waiting in waiting_tasks.find_settled(state, at):
+        state = waiting_tasks.without_task(state, waiting)
+        update = _settle(state, waiting, at)
+        state = update.state
+        runs.extend(update.task_runs)
+    return Update(state, (), (), tuple(runs))
+
+
+def _settle(state: State, waiting: WaitingTask, at: Moment) -> Update:
+    due, lease = replace(waiting.due, at=at), state.lease
+    task = state.tasks.get(due.task)
+    if task is None:
+        return no_update(state)
+    if waiting_tasks.is_holder_unknown(lease, at.mono):
+        return _record_missed(state, task, due, R.TASK_HOLDER_UNKNOWN)
+    if not waiting.holder:
+        return on_task_due(state, due)
+    if lease is not None and is_held(lease, at.mono):
+        return _record_missed(state, task, due, R.TASK_LEFT_TO_DEAD)
+    return no_update(state)
+
+
+def _record_missed(state: State, task: Task, due: TaskDue, code: R) -> Update:
+    taken_wall = _taken_wall(due)
+    count = waiting_tasks.count_times(due)
+    run = TaskRun(task.name, task.kind, taken_wall, due.at, missed=count)
+    reason = Reason.of(code, due_wall=taken_wall)
+    run = _end(run, TaskResult(TaskOutcome.MISSED, reason))
+    return Update(_note_runs(state, (run,), taken_wall), (), (), (run,))
 
 
 def on_task_requested(state: State, event: TaskRequested) -> Update:

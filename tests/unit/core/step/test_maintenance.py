@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sidecar.core.model.event import Event
-from sidecar.core.model.lease import ClusterSettings, LeaseStatus
+from sidecar.core.model.lease import ClusterSettings, LeaseStatus, OnLost
 from sidecar.core.model.lease_event import LeaseObserved
 from sidecar.core.model.maintenance_task import (
     Task,
@@ -163,6 +163,94 @@ def test_task_of_another_watchdog_takes_its_time_and_records_nothing() -> None:
     world.send(TaskCompleted(later(1), "clean-up", DONE))
     assert len(world.send(TaskDue(later(60), "clean-up", AT.wall + 60))) == 1
     assert len(world.send(TaskRequested(later(90), "ping"))) == 1
+
+
+def is_running(world: TaskWorld) -> bool:
+    return world.state.task_progress["ping"].running is not None
+
+
+HELD = {"token": 7, "until_mono": 1e9}
+
+
+def observe_lease(world: TaskWorld, seconds: float, **changes: object) -> list[TaskRun]:
+    status = LeaseStatus(ClusterSettings("redis://redis"), "own", asked=True)
+    observed = replace(status, **changes)  # type: ignore[arg-type]  # its fields
+    return list(world.send(LeaseObserved(later(seconds), observed)))
+
+
+def test_task_that_is_due_while_the_lease_is_free_is_run_by_the_next_holder() -> None:
+    world = TaskWorld(PING)
+    with_lease(world)
+    assert world.send(TaskDue(later(60), "ping", AT.wall + 60)) == ()
+    assert observe_lease(world, 62) == []
+    (run,) = observe_lease(world, 65, **HELD)
+    assert (run.outcome, run.due_wall) == (None, AT.wall + 60)
+    assert observe_lease(world, 70, **HELD) == []
+
+
+def test_task_that_is_due_while_the_lease_is_free_is_left_to_another_holder() -> None:
+    world = TaskWorld(PING)
+    with_lease(world)
+    world.send(TaskDue(later(60), "ping", AT.wall + 60))
+    assert observe_lease(world, 65, holder="b") == []
+    assert world.state.task_progress["ping"].taken_wall == AT.wall + 60
+    assert observe_lease(world, 90, holder="b") == []
+    assert observe_lease(world, 95, **HELD) == []
+    assert not is_running(world)
+
+
+def test_task_for_which_no_watchdog_gets_the_lease_is_recorded_as_missed() -> None:
+    world = TaskWorld(PING)
+    with_lease(world)
+    world.send(TaskDue(later(60), "ping", AT.wall + 60))
+    assert observe_lease(world, 600) == []
+    (missed,) = observe_lease(world, 661)
+    assert (missed.outcome, missed.missed) == (TaskOutcome.MISSED, 1)
+    assert observe_lease(world, 700, **HELD) == []
+
+
+def test_task_that_is_due_again_while_the_lease_is_free_has_missed_the_first_time() -> (
+    None
+):
+    world = TaskWorld(PING)
+    with_lease(world)
+    world.send(TaskDue(later(60), "ping", AT.wall + 60))
+    world.send(TaskDue(later(120), "ping", AT.wall + 120))
+    missed, run = observe_lease(world, 125, **HELD)
+    assert (missed.missed, missed.due_wall) == (1, AT.wall + 60)
+    assert (run.outcome, run.due_wall) == (None, AT.wall + 120)
+
+
+def test_task_whose_holder_ends_at_the_due_time_is_recorded_by_the_next_one() -> None:
+    """Whether the dead watchdog has run it is not known."""
+    world = TaskWorld(PING)
+    with_lease(world, holder="b")
+    world.send(TaskDue(later(60), "ping", AT.wall + 60))
+    assert observe_lease(world, 65, holder="b") == []
+    (missed,) = observe_lease(world, 75, **HELD)
+    assert missed.outcome is TaskOutcome.MISSED
+    assert missed.summary.code is R.TASK_LEFT_TO_DEAD
+    assert missed.due_wall == AT.wall + 60
+    assert observe_lease(world, 80, **HELD) == []
+
+
+def test_task_of_a_holder_that_goes_on_is_not_recorded_at_a_later_takeover() -> None:
+    world = TaskWorld(PING)
+    with_lease(world, holder="b")
+    world.send(TaskDue(later(60), "ping", AT.wall + 60))
+    assert observe_lease(world, 80, holder="b") == []
+    assert observe_lease(world, 85, **HELD) == []
+
+
+def test_task_is_missed_if_nothing_is_done_without_redis() -> None:
+    world = TaskWorld(PING)
+    settings = ClusterSettings("redis://redis", on_lost=OnLost.HOLD)
+    lost = {"settings": settings, "lost": "timeout", "rank": 1}
+    with_lease(world, **lost)
+    assert world.send(TaskDue(later(60), "ping", AT.wall + 60)) == ()
+    (missed,) = observe_lease(world, 661, **lost)
+    assert missed.outcome is TaskOutcome.MISSED
+    assert missed.summary.code is R.TASK_HOLDER_UNKNOWN
 
 
 def test_task_without_redis_is_run_by_the_first_watchdog() -> None:
