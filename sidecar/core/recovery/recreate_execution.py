@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from sidecar.core.model.event import RemedyCallResult, RemedyExecuted
-from sidecar.core.model.instance import Instance, Remedy, RemedyPhase
+from sidecar.core.model.instance import Instance, Remedy
 from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.state import State
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from sidecar.core.model.update import Update, replace_instances, update_instance
-from sidecar.core.status.start_period import check_start_s
+from sidecar.core.recovery.verification_begin import begin_verification
 
 
 def on_refused(
@@ -54,13 +54,5 @@ def on_settled(
     was_done = event.result in {RemedyCallResult.DONE, RemedyCallResult.UNKNOWN}
     if remedy.uncertain and not was_done:
         return None
-    target = state.target_of(settled)
-    recovery_s = target.restart.recovery_timeout_s + check_start_s(settled, target)
-    verifying = replace(
-        remedy,
-        phase=RemedyPhase.VERIFYING,
-        deadline_mono=event.at.mono + recovery_s,
-        note=event.reason,
-        uncertain=event.result is RemedyCallResult.UNKNOWN,
-    )
-    return update_instance(state, replace(settled, remedy=verifying))
+    verified = begin_verification(state, settled, remedy, event)
+    return update_instance(state, verified)

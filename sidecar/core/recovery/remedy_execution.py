@@ -37,8 +37,8 @@ from sidecar.core.recovery import (
     wallet_load,
 )
 from sidecar.core.recovery.remedy_end import end_remedy
+from sidecar.core.recovery.verification_begin import begin_verification
 from sidecar.core.status import container_run
-from sidecar.core.status.start_period import check_start_s
 from sidecar.core.status.streaks import KEPT_WAITING_S, SLOW_CALL_S, add_result
 
 
@@ -64,7 +64,7 @@ def _on_result(
 ) -> Update:
     if event.replaced and not remedy.decision.trigger.is_automatic:
         attached = _attach_reported_container(instance, event)
-        verified = _begin_verification(state, attached, remedy, event)
+        verified = begin_verification(state, attached, remedy, event)
         return update_instance(state, replace(verified, overlap=RestartOverlap()))
     if event.result in {RemedyCallResult.NOT_SENT, RemedyCallResult.REFUSED}:
         return _on_not_sent(state, instance, event)
@@ -91,7 +91,7 @@ def _on_sent(
             replace(counted, restarted=event.at), event
         )
         return end_remedy(state, attached, RemedyOutcome.FAILED, event.reason, event.at)
-    verified = _begin_verification(state, counted, remedy, event)
+    verified = begin_verification(state, counted, remedy, event)
     attached = _attach_reported_container(replace(verified, restarted=event.at), event)
     if (
         attached.container is None
@@ -104,21 +104,6 @@ def _on_sent(
         attached.overlap, event.engine_stops, run_id, event.at
     )
     return update_instance(state, replace(attached, overlap=part))
-
-
-def _begin_verification(
-    state: State, instance: Instance, remedy: Remedy, event: RemedyExecuted
-) -> Instance:
-    target = state.target_of(instance)
-    recovery_s = target.restart.recovery_timeout_s + check_start_s(instance, target)
-    verifying = replace(
-        remedy,
-        phase=RemedyPhase.VERIFYING,
-        deadline_mono=event.at.mono + recovery_s,
-        note=event.reason,
-        uncertain=event.result is RemedyCallResult.UNKNOWN,
-    )
-    return replace(instance, remedy=verifying)
 
 
 def _on_stopped_again(
