@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sidecar.config.file.raw_tree import Tree
-from sidecar.config.file.regular_file import read_regular_file
+from sidecar.config.file.text_file import read_text
 from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.core.setup.stack_facts import (
     HealthCheckFacts,
@@ -17,7 +17,6 @@ from sidecar.core.setup.stack_facts import (
 )
 from sidecar.core.setup.variables import read_variable
 
-MOST_BYTES = 1_000_000
 MOST_SERVICES = 300
 _DEFAULT_NETWORK = "default"
 _PROXY_LABEL = ".loadbalancer.server.port"
@@ -30,15 +29,7 @@ _PORT = re.compile(
 
 def read_compose_file(path: Path) -> StackFacts:
     """The facts of the services in a compose file. Raises ConfigError."""
-    try:
-        text = read_regular_file(path, MOST_BYTES).decode("utf-8")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "not UTF-8 text"
-        actual = f"no file to read ({why})"
-        raise ConfigError(
-            [ConfigProblem(str(path), actual, "a compose file")]
-        ) from error
-    return parse_compose(text, str(path))
+    return parse_compose(read_text(path, "a compose file"), str(path))
 
 
 def parse_compose(text: str, name: str) -> StackFacts:

@@ -19,8 +19,8 @@ from sidecar.config.file.model import Defaults, Document, TargetSection
 from sidecar.config.file.notify_sections import Notify
 from sidecar.config.file.raw_tree import Path as TreePath
 from sidecar.config.file.raw_tree import Tree, dotted_path, leaves, merge_trees
-from sidecar.config.file.regular_file import read_regular_file
 from sidecar.config.file.setting_types import value_or
+from sidecar.config.file.text_file import read_text
 from sidecar.config.maintenance import maintenance_tasks, maintenance_windows
 from sidecar.config.notifications import notify_settings
 from sidecar.config.problem import ConfigError, ConfigProblem
@@ -30,7 +30,6 @@ from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.target import Mode, Target
 
 DEFAULT_FILE = Path("/etc/sidecar/sidecar.yaml")
-MOST_BYTES = 1_000_000
 
 
 def load(
@@ -111,12 +110,9 @@ def _read_text(
     if instead is not None:
         return instead, []
     try:
-        return read_regular_file(file, MOST_BYTES).decode("utf-8"), []
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "not UTF-8 text"
-        return None, [
-            ConfigProblem(str(file), f"no file to read ({why})", "a file in YAML")
-        ]
+        return read_text(file), []
+    except ConfigError as error:
+        return None, [*error.faults]
 
 
 def _parse(text: str, name: str) -> tuple[Tree, list[ConfigProblem]]:

@@ -11,7 +11,6 @@ from msgspec import UnsetType
 
 from sidecar.config.duration import parse_seconds
 from sidecar.config.file import yaml_text
-from sidecar.config.file.regular_file import read_regular_file
 from sidecar.config.file.scenario_sections import (
     AnyStep,
     BusyStepSection,
@@ -25,11 +24,13 @@ from sidecar.config.file.scenario_sections import (
 )
 from sidecar.config.file.schema import scenario_schema
 from sidecar.config.file.setting_types import Section, value_or
+from sidecar.config.file.text_file import read_text
 from sidecar.config.problem import ConfigError, ConfigProblem, quote_value
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.scenario import (
+    NOT_PROBED,
     BusyTime,
     ContainerExit,
     EngineLoss,
@@ -45,25 +46,9 @@ from sidecar.core.model.scenario import (
 from sidecar.core.model.target_state import TargetState
 
 BEGIN = "2026-01-01T00:00:00Z"
-MOST_BYTES = 1_000_000
 LONGEST_S = 30 * 86_400.0
 
-_NOT_PROBED = frozenset(
-    {
-        Cause.STOPPED,
-        Cause.PAUSED,
-        Cause.MISSING,
-        Cause.CRASH_LOOP,
-        Cause.NOT_RUNNING,
-        Cause.NEVER_UP,
-        Cause.ADDRESSES_LOST,
-        Cause.WALLET_DAMAGED,
-        Cause.HOST_OVERLOADED,
-        Cause.OWN_NETWORK,
-        Cause.SUSPENDED,
-    }
-)
-PROBED = tuple(cause for cause in CAUSES if cause not in _NOT_PROBED)
+PROBED = tuple(cause for cause in CAUSES if cause not in NOT_PROBED)
 """The causes that a probe can find."""
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -96,13 +81,7 @@ def read_scenario(path: Path, targets: Iterable[str]) -> Scenario:
 
 
 def _read(path: Path) -> ScenarioDocument:
-    try:
-        text = read_regular_file(path, MOST_BYTES).decode("utf-8")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "not UTF-8 text"
-        problem = ConfigProblem(str(path), f"no file to read ({why})", "a file in YAML")
-        raise ConfigError([problem]) from None
-    tree, faults = yaml_text.parse_yaml(text, str(path))
+    tree, faults = yaml_text.parse_yaml(read_text(path), str(path))
     if faults:
         raise ConfigError(faults)
     try:
@@ -230,9 +209,8 @@ class _Reader:
         for index, step in enumerate(scenario.steps):
             if step.at_s > scenario.duration_s:
                 allowed = "a time before the end, which is the duration"
-                found = f"{step.at_s:g} s"
-                path = f"steps[{index}].at"
-                self.faults.append(ConfigProblem(path, found, allowed))
+                path, actual = f"steps[{index}].at", f"{step.at_s:g} s"
+                self.faults.append(ConfigProblem(path, actual, allowed))
 
 
 def _unknown_names(

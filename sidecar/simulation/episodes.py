@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.recorded_outage import RecordedOutage
 from sidecar.core.model.scenario import (
+    NOT_PROBED,
     ContainerExit,
     Failure,
     Scenario,
@@ -21,22 +22,8 @@ QUIET_S = 1800.0
 LONGEST_S = 86_400.0
 """Of a longer episode only the first day is replayed."""
 
-NOT_REPLAYED = frozenset(
-    {
-        Cause.STOPPED,
-        Cause.PAUSED,
-        Cause.MISSING,
-        Cause.CRASH_LOOP,
-        Cause.NEVER_UP,
-        Cause.ADDRESSES_LOST,
-        Cause.WALLET_DAMAGED,
-        Cause.HOST_OVERLOADED,
-        Cause.OWN_NETWORK,
-        Cause.SUSPENDED,
-        Cause.PROBER_FAILED,
-    }
-)
-"""Causes that no probe of one target finds."""
+NOT_REPLAYED = NOT_PROBED - {Cause.NOT_RUNNING} | {Cause.PROBER_FAILED}
+"""An exit is replayed as an exit; a probe that itself failed says nothing."""
 
 
 class Episode(NamedTuple):

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from sidecar.config import environment
 from sidecar.config.file.regular_file import read_regular_file
-from sidecar.config.load import MOST_BYTES, load
+from sidecar.config.file.text_file import MOST_BYTES
+from sidecar.config.load import load
 from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.config.settings import Settings
 

@@ -9,6 +9,23 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.target_state import TargetState
 
+NOT_PROBED = frozenset(
+    {
+        Cause.STOPPED,
+        Cause.PAUSED,
+        Cause.MISSING,
+        Cause.CRASH_LOOP,
+        Cause.NOT_RUNNING,
+        Cause.NEVER_UP,
+        Cause.ADDRESSES_LOST,
+        Cause.WALLET_DAMAGED,
+        Cause.HOST_OVERLOADED,
+        Cause.OWN_NETWORK,
+        Cause.SUSPENDED,
+    }
+)
+"""Causes that no probe of one target finds: a simulated probe cannot fail with them."""
+
 
 class ServiceBehaviour(NamedTuple):
     """Behaviour of a target's containers.

@@ -13,7 +13,8 @@ import pytest
 
 from sidecar.config.file.last_good import NAME, load_or_last_good
 from sidecar.config.file.regular_file import read_regular_file
-from sidecar.config.load import MOST_BYTES, load
+from sidecar.config.file.text_file import MOST_BYTES
+from sidecar.config.load import load
 from sidecar.config.problem import ConfigError
 from tests.support.config_files import faults_of, load_text
 
