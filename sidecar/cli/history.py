@@ -18,7 +18,7 @@ from sidecar.api_types.records import (
 from sidecar.api_types.status import StackStatus
 from sidecar.cli.client import Api, ApiError, Json
 from sidecar.cli.completion import complete_target
-from sidecar.cli.options import as_json, examples, talks_to_sidecar
+from sidecar.cli.options import as_json, examples, since, talks_to_sidecar
 from sidecar.cli.output import (
     format_duration,
     format_time,
@@ -42,13 +42,7 @@ _NO_GUARD = ("none", msgspec.UNSET)
     shell_complete=complete_target,
     help="Show only this target or replica.",
 )
-@click.option(
-    "--since",
-    metavar="DURATION",
-    default="7d",
-    show_default=True,
-    help="Length of the period until now, such as 12h or 7d.",
-)
+@since
 @click.option("--cures", is_flag=True, hidden=True)
 @as_json
 @talks_to_sidecar
@@ -63,19 +57,19 @@ def history(
     if as_json:
         show_json(document)
         return 0
-    result = msgspec.convert(_without_unknown_types(document), History)
+    result = read_records(document)
     show_table(("at", "target", "what", "why"), [_row(e) for e in result.entries])
     if not result.complete:
         click.echo("older ones are left out; ask for one --target", err=True)
     return 0
 
 
-def _without_unknown_types(document: Json) -> Json:
+def read_records(document: Json) -> History:
     """The history without records whose type only a newer sidecar knows."""
     known_records = [
         entry for entry in document["entries"] if entry["type"] in RECORD_TYPES
     ]
-    return {**document, "entries": known_records}
+    return msgspec.convert({**document, "entries": known_records}, History)
 
 
 def _row(record: HistoryRecord) -> tuple[str, ...]:

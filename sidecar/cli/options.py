@@ -30,6 +30,14 @@ def examples(*lines: str) -> str:
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+since = click.option(
+    "--since",
+    metavar="DURATION",
+    default="7d",
+    show_default=True,
+    help="Length of the period until now, such as 12h or 7d.",
+)
+
 config_file = click.option(
     "--config",
     "file",

@@ -5,17 +5,17 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import click
-import msgspec
 
-from sidecar.api_types.records import RECORD_TYPES, History
+from sidecar.api_types.records import History
 from sidecar.cli.client import Api
+from sidecar.cli.history import read_records
 from sidecar.cli.local_commands_port import (
     LocalCommands,
     ReplayedOutage,
     ReplayFigures,
     ReplayReport,
 )
-from sidecar.cli.options import as_json, examples, talks_to_sidecar
+from sidecar.cli.options import as_json, examples, since, talks_to_sidecar
 from sidecar.cli.output import format_duration, format_time, show_json, show_table
 from sidecar.cli.progress import show_progress
 from sidecar.cli.recorded_outages import find_outages
@@ -49,13 +49,7 @@ ASSUMPTIONS = (
     help="The file with the present settings. Default: SIDECAR_CONFIG, else "
     "/etc/sidecar/sidecar.yaml if it exists.",
 )
-@click.option(
-    "--since",
-    metavar="DURATION",
-    default="7d",
-    show_default=True,
-    help="Length of the period until now, such as 12h or 7d.",
-)
+@since
 @as_json
 @talks_to_sidecar
 @click.pass_obj
@@ -75,8 +69,7 @@ def replay(
     """
     query = urlencode({"since": since})
     document = api.get(f"/api/v1/history?{query}", History).document
-    entries = [e for e in document["entries"] if e["type"] in RECORD_TYPES]
-    history = msgspec.convert({**document, "entries": entries}, History)
+    history = read_records(document)
     report = local.replay(new, file, find_outages(history.entries), show_progress)
     if as_json:
         show_json(_document(report, is_complete=history.complete))
