@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from sidecar.engine.docker import DockerEngine
 from sidecar.engine.features import ALL_FEATURES
 from sidecar.engine.replacement_plan import differences
 from tests.engine.harness import QUICK_RESTART, RUN_LABEL, SidecarBox, Stack, config
+from tests.support.compose_command import run_compose
 from tests.support.container_commands import run_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
@@ -105,16 +105,7 @@ class ComposeProject:
 
     def run(self, *command: str) -> str:
         """The output of a compose command in this project."""
-        result = subprocess.run(
-            ["docker", "compose", "-p", self._stack.project, *command],
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            timeout=60.0,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr
-        return result.stdout + result.stderr
+        return run_compose(self._stack.project, self._folder, *command)
 
     @property
     def shop(self) -> Container:
@@ -313,20 +304,9 @@ def refused_project(tmp_path: Path) -> Iterator[str]:
         "volumes": {"data": {"labels": RUN_LABEL}},
     }
     (tmp_path / "compose.yaml").write_text(json.dumps(document))
-    compose = ["docker", "compose", "-p", name]
-
-    def run(*command: str) -> None:
-        subprocess.run(
-            [*compose, *command],
-            cwd=tmp_path,
-            capture_output=True,
-            timeout=60.0,
-            check=True,
-        )
-
-    run("up", "--detach")
+    run_compose(name, tmp_path, "up", "--detach")
     yield name
-    run("down", "--volumes", "--timeout", "0")
+    run_compose(name, tmp_path, "down", "--volumes", "--timeout", "0")
 
 
 def test_containers_that_cannot_be_made_again_are_found(refused_project: str) -> None:

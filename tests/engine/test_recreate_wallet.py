@@ -1,7 +1,6 @@
 """A wallet daemon is recreated on the real engine, and has all its addresses."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from tests.engine.harness import (
     config,
     wallet_target,
 )
+from tests.support.compose_command import run_compose
 from tests.support.container_commands import run_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
@@ -84,16 +84,7 @@ class WalletProject:
 
     def run(self, *command: str) -> str:
         """The output of a compose command in this project."""
-        result = subprocess.run(
-            ["docker", "compose", "-p", self._stack.project, *command],
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            timeout=60.0,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr
-        return result.stdout + result.stderr
+        return run_compose(self._stack.project, self._folder, *command)
 
     @property
     def wallet(self) -> WalletBox:
