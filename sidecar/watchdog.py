@@ -7,7 +7,14 @@ from typing import NamedTuple
 from loguru import logger
 
 from sidecar.core.model.decision import Action, Decision
-from sidecar.core.model.event import Event, EvidenceGathered, RemedyExecuted, Tick
+from sidecar.core.model.event import (
+    ContainersListed,
+    Event,
+    EvidenceGathered,
+    ProbeCompleted,
+    RemedyExecuted,
+    Tick,
+)
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
@@ -24,6 +31,8 @@ from sidecar.core.step.step import operator_decision, run_step
 
 QUEUE_LIMIT = 20_000
 TICK_S = 0.5
+TURN_INSTANCES = 500
+"""Instances that are worked on before others get their turn in the event loop."""
 
 _HANDED_OVER = frozenset(
     {
@@ -83,6 +92,7 @@ class Watchdog:
             self._queue.put_nowait(item)
         except asyncio.QueueFull:
             logger.error("the event queue is full; an event was dropped")
+            self._pace_again(item.event)
             if item.answer is not None:
                 item.answer.set_exception(QueueFull("the event queue is full"))
 
@@ -102,14 +112,22 @@ class Watchdog:
 
     async def _process(self, item: _QueuedEvent) -> None:
         try:
-            result = run_step(self.state, item.event)
+            result = await self._run_step(item.event)
             await self._hand_over(result)
         except Exception:  # noqa: BLE001  one bad event must not end the loop
             logger.exception("an event could not be processed: {}", type(item.event))
+            self._pace_again(item.event)
             result = StepResult(item.event, (), (), (), self.state)
         self.last_step_mono = self._clock.now().mono
         if item.answer is not None and not item.answer.done():
             item.answer.set_result(operator_decision(result.decisions))
+
+    async def _run_step(self, event: Event) -> StepResult:
+        """Run one step: of thousands of containers in a thread, for it takes long."""
+        listed = event.containers if isinstance(event, ContainersListed) else ()
+        if len(listed) > TURN_INSTANCES:
+            return await asyncio.to_thread(run_step, self.state, event)
+        return run_step(self.state, event)
 
     async def _hand_over(self, result: StepResult) -> None:
         """Store first, tell the listeners second, act third."""
@@ -120,10 +138,14 @@ class Watchdog:
             self._tell(listener, result)
         for decision in result.decisions:
             self._carry_out(decision)
-        for instance_id in before.instances.keys() - result.state.instances.keys():
-            self._probing.forget(instance_id)
-        for instance_id in result.touched:
+        if not result.state.instances.has_same_ids(before.instances):
+            for instance_id in before.instances.keys() - result.state.instances.keys():
+                self._probing.forget(instance_id)
+        for nth, instance_id in enumerate(result.touched, 1):
             self._pace(instance_id)
+            if nth % TURN_INSTANCES == 0:
+                await asyncio.sleep(0)
+        self._pace_again(result.event)
 
     def _with_evidence(self, result: StepResult) -> StepResult:
         if not isinstance(result.event, RemedyExecuted | EvidenceGathered):
@@ -142,6 +164,11 @@ class Watchdog:
         if decision.action in _HANDED_OVER and instance.container is not None:
             target = self.state.target_of(instance)
             self._remedies.carry_out(decision, target, instance.container)
+
+    def _pace_again(self, event: Event) -> None:
+        """Have an instance probed again although its result changed nothing."""
+        if isinstance(event, ProbeCompleted):
+            self._pace(event.instance)
 
     def _pace(self, instance_id: InstanceId) -> None:
         instance = self.state.instances.get(instance_id)

@@ -19,6 +19,7 @@ from sidecar.web.duration_param import DAY_S
 from sidecar.web.server import WebServer
 from tests.support.api_services import TOKEN, ApiServiceFakes
 from tests.support.memory_journal import MemoryJournal
+from tests.support.message_world import MessageWorld
 from tests.support.public_server import notification_services
 
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"
@@ -29,8 +30,12 @@ WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 class Archive(ApiServiceFakes):
     """Fakes of the API, with durations in days and hours."""
 
-    def __init__(self, journal: MemoryJournal | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        journal: MemoryJournal | None = None,
+        world: type[MessageWorld] = MessageWorld,
+    ) -> None:
+        super().__init__(world=world)
         if journal is not None:
             self.journal = journal
         self.desk = self.without(seconds=parse_days, journal=self.journal)

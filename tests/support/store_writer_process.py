@@ -15,6 +15,7 @@ from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.event import Tick
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
@@ -35,7 +36,7 @@ def make_turn(number: int, clock: SystemClock) -> StepResult:
     incident = Incident(incident_id, "t", Cause.HUNG, Severity.P1, at, resolved_at=at)
     state = replace(
         State(started=at),
-        instances=MappingProxyType({INSTANCE_ID: instance}),
+        instances=build_table({INSTANCE_ID: instance}),
         incidents=MappingProxyType({incident_id: incident}),
     )
     changed = StateChanged(

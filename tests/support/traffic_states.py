@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import EngineStatus, State
 from sidecar.core.model.target import InstanceId, Target
@@ -31,7 +32,7 @@ def traffic_state(*instances: Instance, listed: bool = True) -> State:
     return State(
         Moment(0.0, 0.0),
         targets={name: Target(name) for name in numbers},
-        instances={one.id: one for one in instances},
+        instances=build_table({one.id: one for one in instances}),
         numbers=numbers,
         engine=EngineStatus(listed_mono=1.0 if listed else None),
     )

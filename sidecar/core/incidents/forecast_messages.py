@@ -28,10 +28,9 @@ def forecast_messages(
 
     P3, or P2 if the limit may be reached within a day and no restart is planned.
     """
-    measured = [i for i in state.instances.values() if i.memory is not None]
     messages: list[Message] = []
     updated_instances: list[Instance] = []
-    for instance in measured:
+    for instance in state.instances.foreseen():
         severity = _severity_to_tell(state, instance, at)
         if severity is None or instance.memory is None:
             continue

@@ -1,5 +1,7 @@
 """Channels and hooks that are added to the settings while an incident is open."""
 
+from collections.abc import Iterable
+
 from sidecar.core.incidents.escalation import reached_channels
 from sidecar.core.incidents.incident_facts import facts_of
 from sidecar.core.incidents.incident_subject import root_instance
@@ -14,18 +16,19 @@ from sidecar.core.status.maintenance_windows import is_silenced
 
 
 def new_channel_messages(
-    state: State, settings: NotifySettings, at: Moment
+    state: State, incident_ids: Iterable[str], settings: NotifySettings, at: Moment
 ) -> tuple[State, tuple[Message, ...]]:
-    """Tell each new channel once of each open incident; then it receives all messages.
+    """Tell each new channel once of those incidents that are open.
 
-    Call it after ``due_messages``. Other channels are not told again, and escalation
-    is not delayed. No message is made before the first list of containers: the status
-    is not known yet.
+    Then it receives all messages. Call it after ``due_messages``. Other channels are
+    not told again, and escalation is not delayed. No message is made before the first
+    list of containers: the status is not known yet.
     """
     if state.restored_instances:
         return state, ()
     messages: list[Message] = []
-    for incident in state.incidents.values():
+    for incident_id in incident_ids:
+        incident = state.incidents[incident_id]
         new_names = _new_names(state, incident, settings, at)
         if new_names:
             facts = facts_of(state, incident, at)

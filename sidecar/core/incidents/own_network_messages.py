@@ -15,7 +15,6 @@ from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import OwnNetworkStatus, State
 from sidecar.core.reason.reason_text import reason_facts
 from sidecar.core.status.container_run import is_running
-from sidecar.core.status.own_network import is_blind
 from sidecar.core.text.formatting import whole_seconds
 
 GRACE_S = 60.0
@@ -33,7 +32,7 @@ def own_network_messages(
     The message names the targets that are not reached. It is a P2, as for a lost
     engine: only Sidecar itself is known to be broken.
     """
-    unreached = [i for i in state.instances.values() if _is_unreached(i)]
+    unreached = [i for i in state.instances.unreached() if _is_unreached(i)]
     view = state.own_network
     if unreached:
         return _network_lost_messages(state, unreached, settings, at)
@@ -99,9 +98,9 @@ def _messages(
 
 
 def _is_unreached(instance: Instance) -> bool:
-    return is_running(instance) and is_blind(instance.health)
+    return is_running(instance) and instance.health.is_blind
 
 
 def _is_reached(instance: Instance) -> bool:
     last = instance.health.last
-    return last is not None and not last.path_fault and not is_blind(instance.health)
+    return last is not None and not last.path_fault and not instance.health.is_blind

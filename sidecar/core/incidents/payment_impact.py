@@ -61,8 +61,7 @@ def payment_impact(state: State, incident: Incident) -> PaymentImpact:
     concerned = [one for one in instances if one is not None]
     paying = [i for i in concerned if _serves_payments(state, i)]
     if not paying:
-        watched = any(target.wallet for target in state.targets.values())
-        apart = watched and bool(concerned)
+        apart = state.topology.has_wallet and bool(concerned)
         return PaymentImpact(Payments.APART if apart else Payments.UNKNOWN)
     names_by_impact: dict[Payments, list[str]] = {}
     for instance in paying:

@@ -1,7 +1,7 @@
 """Facts for messages about remedies: those under way, and commands for people."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
@@ -130,8 +130,10 @@ def _dependents(state: State, subject: Instance) -> str:
 
 def _compose(state: State, subject: Instance) -> str:
     """Compose command by its own labels, or by another container's if it is missing."""
-    others = (one.container for one in state.instances.values())
-    for container in (subject.container, *others):
+    containers: Iterable[Container | None] = (subject.container,)
+    if subject.container is None:
+        containers = (one.container for one in state.instances.values())
+    for container in containers:
         if container is not None and container.labels.get(WORKING_DIR):
             return compose_command(container)
     return ""

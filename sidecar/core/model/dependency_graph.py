@@ -1,6 +1,6 @@
 """Dependency graph of the targets: roots and dependents. Names are target names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sidecar.core.model.target import Target
@@ -62,12 +62,18 @@ def unknown_names(needs: Dependencies) -> tuple[tuple[str, str], ...]:
 
 def find_cycle(needs: Dependencies) -> tuple[str, ...]:
     """One dependency cycle, its first name repeated at the end; () if none."""
+    return next(find_cycles(needs), ())
+
+
+def find_cycles(needs: Dependencies) -> Iterator[tuple[str, ...]]:
+    """The cycles, one after the other; each must be broken in ``needs`` at once.
+
+    Names that are in no cycle are walked once, however many cycles there are.
+    """
     checked_names: set[str] = set()
     for name in needs:
-        cycle = _cycle_from(needs, name, checked_names)
-        if cycle:
-            return cycle
-    return ()
+        while cycle := _cycle_from(needs, name, checked_names):
+            yield cycle
 
 
 def _cycle_from(
@@ -99,6 +105,10 @@ class DependencyGraph:
 
     A wallet target from labels alone is not presumed for a target from the settings.
     """
+    has_wallet: bool = False
+    """Is any target a wallet daemon?"""
+    precedence: Mapping[str, int] = field(default_factory=dict)
+    """Of targets that fail, the one with the lowest number is decided on first."""
 
 
 def build_graph(targets: Iterable[Target]) -> DependencyGraph:
@@ -106,23 +116,37 @@ def build_graph(targets: Iterable[Target]) -> DependencyGraph:
     targets = tuple(targets)
     needs = dependencies_of(targets)
     upstreams = {name: all_dependencies(needs, name) for name in needs}
-    dependents: dict[str, tuple[str, ...]] = dict.fromkeys(needs, ())
+    dependents: dict[str, list[str]] = {name: [] for name in needs}
     for name in sort_by_dependency(needs):
         for upstream in upstreams.get(name, ()):
-            dependents[upstream] = (*dependents.get(upstream, ()), name)
-    unrelated = (
-        t for t in targets if not (t.depends_on or dependents[t.name] or t.wallet)
-    )
-    wallets = tuple(target for target in targets if target.wallet is not None)
-    presumed = {
-        target.name: _presumed_dependencies(target, wallets) for target in unrelated
-    }
+            dependents.setdefault(upstream, []).append(name)
     return DependencyGraph(
-        upstreams, dependents, {name: w for name, w in presumed.items() if w}
+        upstreams,
+        {name: tuple(names) for name, names in dependents.items()},
+        _presumed_dependencies(targets, dependents),
+        any(target.wallet is not None for target in targets),
+        {t.name: _precedence(t, len(upstreams[t.name])) for t in targets},
     )
+
+
+def _precedence(target: Target, depth: int) -> int:
+    """Roots come first, then the targets of the settings, then wallet daemons."""
+    return 4 * depth + 2 * (not target.declared) + (target.wallet is None)
 
 
 def _presumed_dependencies(
-    target: Target, wallets: Iterable[Target]
-) -> tuple[str, ...]:
-    return tuple(w.name for w in wallets if w.declared or not target.declared)
+    targets: Iterable[Target], dependents: Mapping[str, list[str]]
+) -> Dependencies:
+    """The wallet daemons that each target without an edge may need, where any."""
+    wallets = [target for target in targets if target.wallet is not None]
+    # Two lists that all targets share: one for each target grows with the square.
+    of_labelled = tuple(wallet.name for wallet in wallets)
+    of_declared = tuple(wallet.name for wallet in wallets if wallet.declared)
+    unrelated = (
+        t for t in targets if not (t.depends_on or dependents[t.name] or t.wallet)
+    )
+    presumed = (
+        (target.name, of_declared if target.declared else of_labelled)
+        for target in unrelated
+    )
+    return {name: names for name, names in presumed if names}

@@ -1,5 +1,6 @@
 """Health: the accumulated probe results of one run of a target."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -75,3 +76,28 @@ class Health:
         if self.failures and self.last is not None:
             return self.last.cause
         return None
+
+    @property
+    def is_blind(self) -> bool:
+        """Was the last probe result UNKNOWN because of our own network?"""
+        return self.blind is not None and self.blind.cause is Cause.OWN_NETWORK
+
+    @property
+    def is_unreached(self) -> bool:
+        """Did the last probe not reach it, because of the path or our own network?"""
+        if self.failures and self.last is not None and self.last.path_fault:
+            return True
+        return self.is_blind
+
+    @property
+    def reached_mono(self) -> float:
+        """Begin of its last probe, if that reached it; otherwise minus infinity.
+
+        Not by silence: the connection of a silent target may be older.
+        """
+        last = self.last
+        if last is None or self.last_at is None or last.path_fault:
+            return -math.inf
+        if last.cause is Cause.HUNG:
+            return -math.inf
+        return self.last_at.mono - self.last_seconds

@@ -16,7 +16,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import Balance
 from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.target import InstanceId
-from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.model.wallet_file import WalletDamage
 from sidecar.core.reason.reason import NO_REASON, Reason
 
@@ -228,3 +228,21 @@ class Instance:
     """The run in which the kernel killed a process for lack of memory."""
     refused_starts: int = 0
     """Number of runs in a row, before this one, that always refused connections."""
+    drilled: RunId | None = None
+    """The run that a drill kills: its end is no operator's stop."""
+
+    @property
+    def is_unaffected_by_time(self) -> bool:
+        """Is there nothing that time alone could change or that waits for an answer?"""
+        return (
+            self.state in WORKING_STATES
+            and self.remedy is None
+            and self.loading is None
+            and not self.asked
+            and not self.must_restart
+            and not self.looping
+            and not self.short_runs
+            and not self.overlap.has_others_stop
+            and self.redeploy is None
+            and not self.set_aside
+        )

@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from sidecar.core.model.drill import DrillRecord
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.maintenance_task import TaskRun
@@ -15,19 +16,22 @@ from sidecar.core.model.transition import Transition
 class Update(NamedTuple):
     """A new state, its transitions, and the instances that may have changed.
 
-    ``task_runs``: runs of maintenance tasks that began or ended.
+    ``task_runs``: runs of maintenance tasks that began or ended. ``drill_records``:
+    drills that ended or were refused.
     """
 
     state: State
     transitions: tuple[Transition, ...]
     touched: tuple[InstanceId, ...]
     task_runs: tuple[TaskRun, ...] = ()
+    drill_records: tuple[DrillRecord, ...] = ()
 
 
 def replace_instances(state: State, *instances: Instance) -> State:
     """The state with these instances replaced."""
-    merged = {**state.instances, **{i.id: i for i in instances}}
-    return replace(state, instances=MappingProxyType(merged))
+    if not instances:
+        return state
+    return replace(state, instances=state.instances.with_instances(instances))
 
 
 def replace_incident(state: State, incident: Incident) -> State:

@@ -1,6 +1,13 @@
 """Protocols of the other components of the loop: clock, probes, remedies, feed."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import NamedTuple, Protocol
 
 from sidecar.core.model.busy_wait import BusyAnswer
@@ -171,6 +178,9 @@ class Schedule(Protocol):
 
     def upcoming_times(self, count: int) -> tuple[PlannedTime, ...]:
         """The next ``count`` times of each target with a schedule, in order."""
+
+    def upcoming_by_target(self, count: int) -> Iterator[tuple[PlannedTime, ...]]:
+        """The same, target by target: each is worked out when it is taken."""
 
     def skip_next(self, target: str) -> PlannedTime | None:
         """Skip the next planned restart; None: the target has no schedule."""

@@ -70,8 +70,9 @@ def on_dependency_recovered(
                         _with_owed_restart(follower) if must else follower, root
                     )
                 )
-    for instance in presumed_dependents(state, root.id.target):
-        if was_down and instance.health.failures:
+    presumed = presumed_dependents(state, root.id.target) if was_down else ()
+    for instance in presumed:
+        if instance.health.failures:
             settle_s = state.target_of(instance).settle_s
             settling = Settling(root.name, at.mono + settle_s)
             followers.append(replace(instance, settling=settling))

@@ -65,13 +65,12 @@ def find_obstacle(
         return Reason.of(R.RUN_ENDED)
     if not replicas.does_another_work(state, instance):
         return Reason.of(R.NO_OTHER_REPLICA)
-    for other in state.instances.values():
+    for other in state.instances.in_remedy():
         if other.id == instance.id or gives_way(state, instance, other):
             continue
-        if other.remedy or other.loading:
-            other_decision = other.loading or (other.remedy and other.remedy.decision)
-            action = other_decision.action if other_decision else ""
-            return Reason.of(R.REMEDY_RUNNING, action=action, root=other.name)
+        other_decision = other.loading or (other.remedy and other.remedy.decision)
+        action = other_decision.action if other_decision else ""
+        return Reason.of(R.REMEDY_RUNNING, action=action, root=other.name)
     return None
 
 

@@ -114,12 +114,24 @@ def stop_plan(state: State, instance: Instance, trigger: Trigger) -> State:
 def advance_plan(state: State, decision: Decision, at: Moment) -> State:
     """Note that a planned restart, or its next step, was begun or skipped."""
     plan = state.plan
-    is_step = plan is not None and decision.instance in plan.remaining_ids
-    if plan is not None and is_step and decision.trigger is plan.trigger:
+    if plan is not None and _is_step(plan, decision):
         return replace(state, plan=_advance_step(state, plan, decision, at))
     if decision.trigger is not Trigger.PLANNED:
         return state
     return _begin_plan(state, decision, at)
+
+
+def _is_step(plan: PlannedRestart, decision: Decision) -> bool:
+    """Is the decision about a step of the plan?
+
+    A target that has its turn later may have a planned restart of its own, which is
+    skipped meanwhile.
+    """
+    if decision.trigger is not plan.trigger:
+        return False
+    if decision.trigger is Trigger.PLANNED:
+        return plan.remaining_ids[0] == decision.instance
+    return decision.instance in plan.remaining_ids
 
 
 def _advance_step(

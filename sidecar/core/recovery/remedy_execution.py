@@ -39,6 +39,7 @@ from sidecar.core.recovery import (
 from sidecar.core.recovery.remedy_end import end_remedy
 from sidecar.core.recovery.verification_begin import begin_verification
 from sidecar.core.status import container_run
+from sidecar.core.status.last_seen import note_last_seen
 from sidecar.core.status.streaks import KEPT_WAITING_S, SLOW_CALL_S, add_result
 
 
@@ -52,6 +53,7 @@ def on_remedy_executed(state: State, event: RemedyExecuted) -> Update:
     remedy = instance.remedy
     if remedy is None or remedy.phase is not RemedyPhase.ACTING:
         return no_update(state)
+    instance = note_last_seen(instance, state.engine.listed_mono)
     if remedy.decision.action is Action.STOP:
         return _on_stopped_again(state, instance, event)
     instance = engine_permission.remember_refusal(instance, remedy, event)

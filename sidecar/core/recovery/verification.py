@@ -29,7 +29,6 @@ from sidecar.core.recovery.takeover import detect_completed_restart
 from sidecar.core.status import container_run
 from sidecar.core.status.current_cause import current_cause, last_reason
 from sidecar.core.status.dependencies import blocking_dependencies
-from sidecar.core.status.own_network import is_blind
 from sidecar.core.status.streaks import is_certain
 
 
@@ -221,7 +220,7 @@ def _result_at_deadline(instance: Instance, remedy: Remedy) -> VerificationResul
         return VerificationResult(RemedyOutcome.UNKNOWN, reason)
     last = instance.health.last
     reason = last.reason if last is not None else Reason.of(R.NO_PROBE_ANSWERED)
-    if is_blind(instance.health):
+    if instance.health.is_blind:
         reason = Reason.of(R.NOT_KNOWN_WHETHER_IT_HELPED)
         return VerificationResult(RemedyOutcome.UNKNOWN, reason)
     if remedy.uncertain:

@@ -26,7 +26,7 @@ def is_paused(state: State, instance: Instance, at: Moment) -> bool:
     return any(
         other.remedy is not None
         and _has_overtaken(state, other, other.remedy, instance)
-        for other in state.instances.values()
+        for other in state.instances.in_remedy()
     )
 
 
@@ -38,7 +38,7 @@ def extend_paused(
     The limit of the extension may leave less.
     """
     extended = []
-    for other in state.instances.values():
+    for other in state.instances.in_remedy():
         remedy = other.remedy
         if remedy is None or remedy.phase is not RemedyPhase.VERIFYING:
             continue

@@ -6,11 +6,11 @@ they run, independent of each other, and while no other target answers.
 The result of a target that is not reached for that reason is UNKNOWN.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.health import Health, ReachLoss
+from sidecar.core.model.health import ReachLoss
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict, probe_unknown
@@ -30,19 +30,12 @@ It also limits evidence from targets of labels alone for a declared target.
 """
 
 
-def is_blind(health: Health) -> bool:
-    """Was the last probe result UNKNOWN because of our own network?"""
-    return health.blind is not None and health.blind.cause is Cause.OWN_NETWORK
-
-
 def find_loss(instance: Instance) -> ReachLoss | None:
     """Network loss of a running target; None: no loss, or a stopped process."""
     health = instance.health
     if health.frozen or not container_run.is_running(instance):
         return None
-    last = health.last
-    is_failing = health.failures > 0 and last is not None and last.path_fault
-    return health.loss if is_failing or is_blind(health) else None
+    return health.loss if health.is_unreached else None
 
 
 def record_loss(
@@ -76,12 +69,12 @@ def targets_lost_with(
     """
     target = state.target_of(instance)
     is_old = at.mono - loss.since_mono >= BELIEVED_S
-    others = tuple(_other_instances(state, target))
     if is_old and loss.shares_network:
         return
-    if any(_answers_since(state, other, loss.since_mono) for other in others):
+    answers = _others(state.instances.reached_since(loss.since_mono), target)
+    if any(_answers(state, other) for other in answers):
         return
-    for other in others:
+    for other in _others(state.instances.unreached(), target):
         other_target = state.target_of(other)
         is_believed = not (is_old and target.declared) or other_target.declared
         if is_believed and _is_lost_too(state, loss, target, other):
@@ -112,8 +105,8 @@ def _with_dependencies(state: State, name: str) -> frozenset[str]:
     return frozenset((name, *needs.get(name, ()), *presumed.get(name, ())))
 
 
-def _other_instances(state: State, target: Target) -> Iterator[Instance]:
-    return (i for i in state.instances.values() if i.id.target != target.name)
+def _others(instances: Iterable[Instance], target: Target) -> Iterator[Instance]:
+    return (i for i in instances if i.id.target != target.name)
 
 
 def _began_together(loss: ReachLoss, other: ReachLoss, target: Target) -> bool:
@@ -148,35 +141,24 @@ def _needs_inspection(instance: Instance, outcome: ProbeResult) -> bool:
 def is_loss_unconfirmed(state: State, instance: Instance, at: Moment) -> bool:
     """Is it lost, and has no other probed target answered since?"""
     loss = find_loss(instance)
-    if loss is None or is_blind(instance.health):
+    if loss is None or instance.health.is_blind:
         return False
     target = state.target_of(instance)
     if at.mono - loss.since_mono >= SIMULTANEOUS_S + target.cadence.interval_s:
         return False
-    asked = [
-        i for i in _other_instances(state, target) if _is_asked_over_network(state, i)
-    ]
-    return bool(asked) and not any(_has_answered(i, loss.since_mono) for i in asked)
-
-
-def _answers_since(state: State, other: Instance, since_mono: float) -> bool:
-    """Did it answer over a network since then, without a later loss?"""
-    if find_loss(other) is not None or not _is_asked_over_network(state, other):
+    asked = _others(state.instances.values(), target)
+    if not any(_is_asked_over_network(state, other) for other in asked):
         return False
-    return _has_answered(other, since_mono)
+    answers = _others(state.instances.reached_since(loss.since_mono), target)
+    return not any(_is_asked_over_network(state, other) for other in answers)
+
+
+def _answers(state: State, other: Instance) -> bool:
+    """Is it, which was reached, asked over a network, and not lost since?"""
+    return find_loss(other) is None and _is_asked_over_network(state, other)
 
 
 def _is_asked_over_network(state: State, other: Instance) -> bool:
     return state.target_of(other).is_asked_over_network and container_run.is_running(
         other
     )
-
-
-def _has_answered(other: Instance, since_mono: float) -> bool:
-    """Was it reached since then? Not by silence: its connection may be older."""
-    health = other.health
-    if health.last is None or health.last_at is None or health.last.path_fault:
-        return False
-    if health.last.cause is Cause.HUNG:
-        return False
-    return health.last_at.mono - health.last_seconds >= since_mono

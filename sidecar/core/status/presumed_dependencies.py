@@ -107,6 +107,8 @@ def presumed_dependencies(state: State, name: str) -> Iterator[Instance]:
 
 def presumed_dependents(state: State, name: str) -> Iterator[Instance]:
     """Instances of the targets with ``name`` as a presumed dependency."""
+    if state.targets[name].wallet is None:
+        return
     for other, wallets in state.topology.presumed.items():
         if name in wallets:
             yield from state.replicas(other)

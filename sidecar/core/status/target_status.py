@@ -24,7 +24,6 @@ from sidecar.core.status.current_cause import (
     last_reason,
 )
 from sidecar.core.status.memory_kill import describe_kill_in_loop, describe_memory_kill
-from sidecar.core.status.own_network import is_blind
 from sidecar.core.status.service_hold import describe_hold
 from sidecar.core.status.start_period import (
     check_start_s,
@@ -172,7 +171,7 @@ def describe_exit(instance: Instance) -> Reason:
 
 def _status_by_health(instance: Instance, target: Target, at: Moment) -> TargetStatus:
     health = instance.health
-    if health.blind is not None and is_blind(health):
+    if health.blind is not None and health.is_blind:
         return TargetStatus(
             TargetState.UNKNOWN, health.blind.cause, health.blind.reason
         )

@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.incidents.escalation import acknowledge
+from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.event import (
     AckRequested,
     PauseRequested,
@@ -70,11 +71,11 @@ def on_planned_restart_cancelled(
 
 def on_restart_requested(state: State, event: RestartRequested) -> Update:
     """Note the request to restart an instance, or all replicas of a target, by name."""
-    for instance in state.instances.values():
-        if instance.name == event.target:
-            return update_instance(
-                state, replace(instance, asked=True, asked_now=event.now)
-            )
+    instance = instance_named(state, event.target)
+    if instance is not None:
+        return update_instance(
+            state, replace(instance, asked=True, asked_now=event.now)
+        )
     if event.target not in state.targets:
         return no_update(state)
     new_state = planned_restart.begin_rolling_restart(
@@ -194,10 +195,8 @@ def on_ack_requested(state: State, event: AckRequested) -> Update:
 
 def on_release_requested(state: State, event: ReleaseRequested) -> Update:
     """End a remedy under way, and a load within it, on a person's request."""
-    for instance in state.instances.values():
+    for instance in state.instances.in_remedy():
         if event.target not in {instance.name, instance.id.target}:
-            continue
-        if instance.remedy is None and instance.loading is None:
             continue
         # A probe that begins from now on shows whether the load helped.
         called_mono = (

@@ -16,6 +16,7 @@ from sidecar.core.model.event import (
     ProcessesInspected,
 )
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.instance_table import rebuild_table
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.state import State
@@ -36,15 +37,15 @@ from sidecar.core.recovery import (
 )
 from sidecar.core.recovery.takeover import resume_instance
 from sidecar.core.status import (
+    container_events,
     container_run,
     crash_loop,
     memory_kill,
     process_loss,
 )
+from sidecar.core.status.last_seen import note_last_seen, runs_as_before
 from sidecar.core.status.replacements import note_replacements
-from sidecar.core.status.start_period import (
-    is_in_start_period,
-)
+from sidecar.core.status.start_period import is_in_start_period
 from sidecar.core.status.streaks import add_result, apply_threshold
 from sidecar.core.step.probe_results import is_acting
 
@@ -83,7 +84,7 @@ def on_containers_listed(state: State, event: ContainersListed) -> Update:
     listed = replace(
         state,
         targets=MappingProxyType(targets),
-        instances=MappingProxyType(named),
+        instances=rebuild_table(state.instances, named),
         numbers=MappingProxyType(numbers),
         engine=replace(state.engine, listed_mono=event.at.mono),
         topology=build_graph(event.targets)
@@ -93,10 +94,31 @@ def on_containers_listed(state: State, event: ContainersListed) -> Update:
     )
     if is_first:
         listed = reattach_incidents(listed)
+    touched = tuple(named) if is_first else _may_have_changed(state, listed)
     if not is_first and not _is_watched_less(state, listed):
-        return Update(listed, (), tuple(named))
+        return Update(listed, (), touched)
     after, closed = close_unwatched(planned_restart.drop_unwatched(listed), event.at)
-    return Update(after, closed, tuple(named))
+    return Update(after, closed, touched)
+
+
+def _may_have_changed(before: State, after: State) -> tuple[InstanceId, ...]:
+    """Instances to look at: changed, unsettled, or with other settings than before.
+
+    Those of an incident too: the last that kept it open may have gone. In the order of
+    the table: which of two failures comes first does not depend on how a listing finds
+    them.
+    """
+    noticed = set(after.instances.changed_since(before.instances))
+    noticed.update(i.id for i in after.instances.unsettled())
+    noticed.update(i.id for i in after.instances.in_incident())
+    return tuple(
+        i for i in after.instances if i in noticed or _is_reset(before, after, i.target)
+    )
+
+
+def _is_reset(before: State, after: State, name: str) -> bool:
+    old, new = before.targets.get(name), after.targets[name]
+    return old is not new and old != new
 
 
 def _is_watched_less(before: State, after: State) -> bool:
@@ -131,11 +153,21 @@ def _apply_listing(
         or restored
         or Instance(instance_id, instance_id.target, since=at)
     )
+    if container is not None and runs_as_before(instance, container):
+        attached = instance
+    else:
+        seen = note_last_seen(instance, state.engine.listed_mono)
+        attached = _apply_container(state, seen, container, at)
+    return attached if restored is None else resume_instance(attached, at)
+
+
+def _apply_container(
+    state: State, instance: Instance, container: Container | None, at: Moment
+) -> Instance:
     if container is None:
         return container_run.remove_container(instance, at)
     is_deaf = bool(state.engine.deaf)
-    attached = container_run.attach_container(instance, container, at, deaf=is_deaf)
-    return attached if restored is None else resume_instance(attached, at)
+    return container_run.attach_container(instance, container, at, deaf=is_deaf)
 
 
 def _presume_lost_tries(state: State, instance: Instance, target: Target) -> Instance:
@@ -157,10 +189,10 @@ def _with_public_name(
 
 
 def _numbers_by_target(instances: Iterable[InstanceId]) -> dict[str, tuple[int, ...]]:
-    numbers: dict[str, tuple[int, ...]] = {}
+    numbers: dict[str, list[int]] = {}
     for target, number in instances:
-        numbers[target] = (*numbers.get(target, ()), number)
-    return numbers
+        numbers.setdefault(target, []).append(number)
+    return {target: tuple(of_target) for target, of_target in numbers.items()}
 
 
 def on_container_event(state: State, event: ContainerEventSeen) -> Update:
@@ -169,7 +201,8 @@ def on_container_event(state: State, event: ContainerEventSeen) -> Update:
     if instance is None:
         return no_update(state)
     killed = memory_kill.note_memory_kill(instance, event)
-    noticed = container_run.apply_engine_event(killed, event)
+    seen = note_last_seen(killed, state.engine.listed_mono)
+    noticed = container_events.apply_engine_event(seen, event)
     if noticed.looping and not instance.looping:
         settings = state.target_of(instance).restart
         noticed = replace(

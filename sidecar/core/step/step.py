@@ -4,10 +4,11 @@ Instances are decided on one at a time, each on the state after the last decisio
 two remedies never begin together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from sidecar.core.incidents.acknowledgement_messages import acknowledgement_messages
+from sidecar.core.incidents.drill_messages import drill_messages
 from sidecar.core.incidents.forecast_messages import forecast_messages
 from sidecar.core.incidents.new_channels import new_channel_messages
 from sidecar.core.incidents.notifications import (
@@ -37,17 +38,19 @@ from sidecar.core.model.transition import (
     IncidentChanged,
     IncidentStep,
     RemedyEnded,
+    Transition,
 )
-from sidecar.core.model.update import Update
+from sidecar.core.model.update import Update, no_update
 from sidecar.core.policy.decide import decide
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
+from sidecar.core.status.current_drill import count_sent
 from sidecar.core.status.maintenance_windows import stack_window_end_wall
 from sidecar.core.status.presumed_dependencies import (
-    failing_since_mono,
     presumed_dependencies,
 )
-from sidecar.core.step.reducer import is_unaffected_by_time, reduce_event
+from sidecar.core.step.reducer import reduce_event
+from sidecar.core.step.turns import decision_order, take_incidents, unsettled_ids
 
 
 def run_step(state: State, event: Event) -> StepResult:
@@ -68,66 +71,78 @@ def run_step(state: State, event: Event) -> StepResult:
         transitions.extend(after_decision.transitions)
         touched.update(dict.fromkeys(after_decision.touched))
     if transitions:
-        touched.update(dict.fromkeys(_changed_instances(before, state)))
+        touched.update(dict.fromkeys(state.instances.changed_since(before.instances)))
+    watched = _watch_drill(state, transitions, decisions, event.at)
+    touched.update(dict.fromkeys(watched.touched))
     return _with_messages(
         StepResult(
             event,
             tuple(transitions),
             tuple(decisions),
             tuple(touched),
-            state,
+            watched.state,
             task_runs=reduced.task_runs,
+            drill_records=(*reduced.drill_records, *watched.drill_records),
         )
     )
 
 
-def _changed_instances(before: State, after: State) -> tuple[InstanceId, ...]:
-    """Ids of the instances that the step has changed."""
-    return tuple(
-        instance_id
-        for instance_id, instance in after.instances.items()
-        if before.instances.get(instance_id) is not instance
-    )
+def _watch_drill(
+    state: State, transitions: list[Transition], decisions: list[Decision], at: Moment
+) -> Update:
+    if state.drill is None:
+        return no_update(state)
+    from sidecar.core.drills.watching import watch_drill  # noqa: PLC0415 - rarely used
+
+    return watch_drill(state, transitions, decisions, at)
 
 
 def _with_messages(result: StepResult) -> StepResult:
     """Add the messages that are due by the step and by time."""
-    is_news = result.transitions or result.decisions or result.task_runs
+    is_news = (
+        result.transitions
+        or result.decisions
+        or result.task_runs
+        or result.drill_records
+    )
     if not (is_news or isinstance(result.event, Tick)):
         return result
     at = result.event.at
     settings = result.state.notify
-    state, of_transitions = transition_messages(
-        result.state, result.transitions, settings, at
-    )
+    state, incident_ids = take_incidents(result)
+    state, of_transitions = transition_messages(state, result.transitions, settings, at)
     state, of_acks = acknowledgement_messages(state, result.transitions, settings, at)
-    state, of_time, incident_kinds = due_messages(state, settings, at)
-    state, of_newcomers = new_channel_messages(state, settings, at)
+    state, of_time, incident_kinds = due_messages(state, incident_ids, settings, at)
+    state, of_newcomers = new_channel_messages(state, incident_ids, settings, at)
     state, of_loops = crash_loop_messages(state, result.touched, settings, at)
     state, of_tasks = task_messages(state, result.task_runs, settings, at)
+    state, of_drills = drill_messages(state, result.drill_records, settings, at)
     state, of_sidecar = _messages_about_sidecar(state, settings, at)
+    state, of_pages = page_messages(state, result.decisions, settings, at)
     state, of_forecasts = forecast_messages(state, settings, at)
     steps = tuple(
         _incident_change(state, incident, kind, at)
         for incident, kind in incident_kinds
         if kind in _INCIDENT_STEPS
     )
+    messages = (
+        *of_transitions,
+        *of_acks,
+        *of_time,
+        *of_newcomers,
+        *of_loops,
+        *of_sidecar,
+        *of_forecasts,
+        *of_tasks,
+        *of_drills,
+        *of_pages,
+        *skipped_restart_messages(state, result.decisions, settings, at),
+        *balance_messages(state, result.transitions, settings, at),
+    )
     return result._replace(
-        state=state,
+        state=count_sent(state, messages),
         transitions=(*result.transitions, *steps),
-        messages=(
-            *of_transitions,
-            *of_acks,
-            *of_time,
-            *of_newcomers,
-            *of_loops,
-            *of_sidecar,
-            *of_forecasts,
-            *of_tasks,
-            *page_messages(state, result.decisions, settings, at),
-            *skipped_restart_messages(state, result.decisions, settings, at),
-            *balance_messages(state, result.transitions, settings, at),
-        ),
+        messages=messages,
     )
 
 
@@ -187,26 +202,25 @@ def _instances_to_decide(event: Event, update: Update) -> list[InstanceId]:
     if isinstance(event, ProbeCompleted) and not ended:
         candidates = _neighbours(state, event.instance)
     else:
-        candidates = list(state.instances)
-    ids = [
-        instance_id for instance_id in candidates if _needs_decision(state, instance_id)
-    ]
-    return sorted(ids, key=lambda w: _decision_order(state, w))
-
-
-def _decision_order(
-    state: State, instance_id: InstanceId
-) -> tuple[int, bool, bool, float, InstanceId]:
-    """Sort key: depth, declared in settings, wallet daemon, time of first failure."""
-    target = state.targets[instance_id.target]
-    depth = len(state.topology.upstreams.get(instance_id.target, ()))
-    since = failing_since_mono(state.instances[instance_id])
-    return depth, not target.declared, target.wallet is None, since, instance_id
+        candidates = [
+            *_planned_ids(state),
+            *unsettled_ids(update),
+        ]
+    ids = {i for i in candidates if _needs_decision(state, i)}
+    return sorted(ids, key=lambda w: decision_order(state, state.instances[w]))
 
 
 def _neighbours(state: State, instance_id: InstanceId) -> list[InstanceId]:
     names = (instance_id.target, *state.topology.dependents.get(instance_id.target, ()))
     return [i.id for name in names for i in state.replicas(name)]
+
+
+def _planned_ids(state: State) -> Iterator[InstanceId]:
+    """The instances of planned restarts that are due or under way."""
+    for name in state.due:
+        yield from (instance.id for instance in state.replicas(name))
+    if state.plan is not None:
+        yield from state.plan.remaining_ids
 
 
 def _needs_decision(state: State, instance_id: InstanceId) -> bool:
@@ -216,7 +230,7 @@ def _needs_decision(state: State, instance_id: InstanceId) -> bool:
     planned = instance_id.target in state.due or (
         state.plan is not None and instance_id in state.plan.remaining_ids
     )
-    return planned or not is_unaffected_by_time(instance)
+    return planned or not instance.is_unaffected_by_time
 
 
 def operator_decision(decisions: tuple[Decision, ...]) -> Decision | None:

@@ -1,9 +1,9 @@
 """Changes of a step that must be written: none, for an ordinary probe."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sidecar.core.model.event import ContainersListed, EvidenceGathered, RemedyExecuted
 from sidecar.core.model.health import Health
@@ -11,7 +11,7 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
-from sidecar.storage.codec import encode, encode_paused
+from sidecar.storage.codec import encode, encode_optional, encode_paused
 from sidecar.storage.write.batch import EvidenceRow, WriteBatch
 
 K = TypeVar("K")
@@ -39,6 +39,18 @@ _health_fields = attrgetter(
     "up", "first_failure_mono", "ever_answered_well", "is_calm", "frozen", "cause"
 )
 _memory_fields = attrgetter("run", "windows", "told")
+
+_SINGLE_VALUES: tuple[tuple[str, Callable[[State], Any], Callable[[Any], str]], ...] = (
+    ("paused", attrgetter("paused"), encode_paused),
+    ("restarts", attrgetter("restarts"), encode),
+    ("engine_told", attrgetter("engine.is_reported"), encode),
+    ("own_network_told", attrgetter("own_network.is_reported"), encode),
+    ("settings_told", attrgetter("settings.reported_faults"), encode),
+    ("tasks", attrgetter("task_progress"), encode),
+    ("plan", attrgetter("plan"), encode_optional),
+    ("drill", attrgetter("drill"), encode_optional),
+)
+"""Values of the state that are stored whole: name, value, and how it is written."""
 
 StoredFields = tuple[object, ...]
 """Fields of an instance; it is written again as soon as one differs."""
@@ -72,7 +84,8 @@ def _streak_to_store(health: Health) -> int:
 def _changed_keys(old: Mapping[K, V], new: Mapping[K, V]) -> dict[K, V]:
     if new is old:
         return {}
-    return {key: value for key, value in new.items() if old.get(key) != value}
+    changed = {key: value for key, value in new.items() if old.get(key) is not value}
+    return {key: value for key, value in changed.items() if old.get(key) != value}
 
 
 class ChangeTracker:
@@ -104,6 +117,7 @@ class ChangeTracker:
         batch.entries.extend(result.transitions)
         batch.entries.extend(result.decisions)
         batch.task_runs.extend(run for run in result.task_runs if run.outcome)
+        batch.drills.extend(result.drill_records)
         self._note_evidence(batch, result)
         return batch
 
@@ -131,27 +145,10 @@ class ChangeTracker:
         batch.incidents.update(_changed_keys(old.incidents, state.incidents))
         batch.ledger.update(_changed_keys(old.ledger, state.ledger))
         batch.ledger.update(dict.fromkeys(old.ledger.keys() - state.ledger.keys()))
-        if previous is None or state.paused != old.paused:
-            batch.memory["paused"] = encode_paused(state.paused)
-        if previous is None or state.restarts != old.restarts:
-            batch.memory["restarts"] = encode(state.restarts)
-        if previous is None or state.engine.is_reported != old.engine.is_reported:
-            batch.memory["engine_told"] = encode(state.engine.is_reported)
-        if (
-            previous is None
-            or state.own_network.is_reported != old.own_network.is_reported
-        ):
-            batch.memory["own_network_told"] = encode(state.own_network.is_reported)
-        if (
-            previous is None
-            or state.settings.reported_faults != old.settings.reported_faults
-        ):
-            batch.memory["settings_told"] = encode(state.settings.reported_faults)
-        if previous is None or state.task_progress != old.task_progress:
-            batch.memory["tasks"] = encode(state.task_progress)
-        if previous is None or state.plan != old.plan:
-            plans = () if state.plan is None else (state.plan,)
-            batch.memory["plan"] = encode(plans)
+        for name, value_of, encode_value in _SINGLE_VALUES:
+            value = value_of(state)
+            if previous is None or value != value_of(old):
+                batch.memory[name] = encode_value(value)
 
     def _note_evidence(self, batch: WriteBatch, result: StepResult) -> None:
         """Evidence belongs to an incident; a planned restart has none."""

@@ -18,9 +18,7 @@ from sidecar.core.status.dependencies import (
 
 def check_remedy_running(case: GuardInput) -> Reason | None:
     """Permit one remedy at a time in a stack, and loads in a restart's verification."""
-    for other in case.state.instances.values():
-        if other.remedy is None and other.loading is None:
-            continue
+    for other in case.state.instances.in_remedy():
         is_same = other.id == case.instance.id
         if is_same and (case.finishes or _ends_drain(case, other)):
             continue
@@ -33,7 +31,7 @@ def check_remedy_running(case: GuardInput) -> Reason | None:
     plan = case.state.plan
     if plan is None or case.trigger is not Trigger.PLANNED:
         return None
-    if case.finishes or case.instance.id in plan.remaining_ids:
+    if case.finishes or case.instance.id == plan.remaining_ids[0]:
         return None
     rolls = plan.trigger is Trigger.OPERATOR
     return Reason.of(R.ROLL_RUNNING if rolls else R.PLAN_RUNNING, root=plan.target)

@@ -48,7 +48,7 @@ def names_down(state: State) -> frozenset[str]:
     """The instances that this watchdog sees down: its votes."""
     return frozenset(
         instance.name
-        for instance in state.instances.values()
+        for instance in state.instances.unsettled()
         if instance.state in BROKEN_STATES
     )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.memory import MemoryHistory, MemorySample
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult, probe_success
@@ -89,7 +90,7 @@ def test_history_survives_a_restart_of_sidecar_with_its_times() -> None:
     history = grow(world, 200)
     instance = world.instance(ROOT)
     stored = decode(encode(persistent_part(instance)), type(instance))
-    saved = State(started=world.now, instances={instance.id: stored})
+    saved = State(started=world.now, instances=build_table({instance.id: stored}))
     later = Moment(77.0, world.now.wall + 60.0)
     restored = restore_state(saved, world.now, later)
     memory = restored.restored_instances[instance.id].memory

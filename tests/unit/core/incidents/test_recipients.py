@@ -15,6 +15,7 @@ from sidecar.core.model.event import (
     RemedyCallResult,
     ResumeRequested,
 )
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.lane import Lane, LaneName
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.transition import IncidentChanged, RemedyEnded, RemedyOutcome
@@ -195,9 +196,7 @@ def test_dead_letter_is_p0_at_once() -> None:
     given_up_root = replace(root, lane=lane, remedy=None)
     notifier.world.state = replace(
         notifier.state,
-        instances=MappingProxyType(
-            {**notifier.state.instances, root.id: given_up_root}
-        ),
+        instances=build_table({**notifier.state.instances, root.id: given_up_root}),
     )
     notifier.world.fails(WALLET, Cause.REFUSED, times=1)
     assert notifier.new_deliveries() == [

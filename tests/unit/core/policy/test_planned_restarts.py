@@ -22,6 +22,7 @@ from sidecar.core.model.target import (
     InstanceId,
     Mode,
     PlannedRestartSettings,
+    RestartSettings,
 )
 from sidecar.core.recovery.planned_restart import PLAN_STEP_S
 from tests.support.rule_scenarios import (
@@ -439,6 +440,35 @@ def test_a_step_of_a_plan_goes_before_the_targets_own_planned_restart() -> None:
     world.works(ROOT)
     assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
     assert str(world.last(LEAF).reason).startswith(f"it follows {ROOT}")
+
+
+def test_own_planned_restart_is_skipped_once_while_another_plan_will_reach_it() -> None:
+    pair = {InstanceId(ROOT, n): container(ROOT, n) for n in (1, 2)}
+    switched_off = RestartSettings(enabled=False)
+    leaf = replace(SERVICE, preventive=NIGHTLY_RESTART, restart=switched_off)
+    world = RuleWorld((NIGHTLY, leaf), containers=pair, notify=ROUTES)
+    world.works(f"{ROOT}-1", f"{ROOT}-2", LEAF)
+    world.send(PlannedRestartDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, LEAF))
+    world.wait(2.0)
+    assert world.decision_guards(LEAF) == [(Action.SKIP, Guard.OPTED_OUT)]
+    assert world.state.plan is not None
+    assert InstanceId(LEAF, 1) in world.state.plan.remaining_ids
+
+
+def test_own_planned_restart_does_not_overtake_the_plan_of_the_root() -> None:
+    pair = {InstanceId(ROOT, n): container(ROOT, n) for n in (1, 2)}
+    leaf = replace(SERVICE, preventive=NIGHTLY_RESTART)
+    world = RuleWorld((NIGHTLY, leaf), containers=pair)
+    world.works(f"{ROOT}-1", f"{ROOT}-2", LEAF)
+    world.send(PlannedRestartDue(world.now, ROOT))
+    world.complete_remedy(f"{ROOT}-1")
+    world.works(f"{ROOT}-1")
+    world.send(PlannedRestartDue(world.now, LEAF))
+    world.wait(5.0)
+    assert [name for name, _ in world.acts()] == [f"{ROOT}-1"]
+    world.wait(30.0)
+    assert [name for name, _ in world.acts()] == [f"{ROOT}-1", f"{ROOT}-2"]
 
 
 def test_an_operators_restart_that_could_not_be_sent_ends_no_plan() -> None:

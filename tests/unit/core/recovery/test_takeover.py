@@ -18,6 +18,7 @@ from sidecar.core.model.event import (
     RemedyExecuted,
     RestartRequested,
 )
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.lane import RemedyStats
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import probe_failure
@@ -386,7 +387,7 @@ def test_incident_with_unreadable_instances_continues_and_is_resolved(
         for instance_id, i in world.state.instances.items()
         if i.name not in unreadable_names
     }
-    world.state = replace(world.state, instances=MappingProxyType(readable))
+    world.state = replace(world.state, instances=build_table(readable))
     successor = start_successor(world)
     successor.fails(ROOT, Cause.AUTH, 40)
     assert list(successor.state.incidents) == [incident.id]

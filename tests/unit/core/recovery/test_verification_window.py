@@ -9,6 +9,7 @@ from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Action
 from sidecar.core.model.dependency_graph import build_graph
 from sidecar.core.model.engine_event_kind import EngineEventKind
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.reason.reason import text_reason
@@ -100,7 +101,7 @@ def test_verification_pauses_for_a_wallet_except_loads_in_its_loop() -> None:
         (replace(loads, looping=True), False),
     ):
         instances = {**world.state.instances, root.id: root_now}
-        state = replace(world.state, instances=instances)
+        state = replace(world.state, instances=build_table(instances))
         assert is_paused(state, leaf, world.now) is expected
 
 

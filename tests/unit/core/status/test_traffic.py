@@ -8,6 +8,7 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Remedy, RemedyPhase
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.lease import ClusterSettings, LeaseStatus, OnLost
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import EngineStatus, State
@@ -111,7 +112,7 @@ def test_replica_stays_drained_until_it_works_after_its_restart() -> None:
             **state.instances,
             restarting.id: replace(restarting, remedy=remedy),
         }
-        return replace(state, instances=replicas)
+        return replace(state, instances=build_table(replicas))
 
     assert answer_question(with_remedy(drained=True), question).is_draining
     assert answer_question(with_remedy(drained=False), question) == UP

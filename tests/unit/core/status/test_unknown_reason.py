@@ -24,10 +24,8 @@ UNDECIDED = {TargetState.UNKNOWN, TargetState.STARTING}
 
 
 def reason_in_status(world: RuleWorld) -> object:
-    view = status.status(
-        world.state, world.now, version="", stack="", ready=True, planned=()
-    )
-    return next(t.reason for t in view.targets if t.name == ROOT)
+    targets = status.target_statuses(world.state, world.now, {})
+    return next(target.reason for target in targets if target.name == ROOT)
 
 
 @pytest.mark.parametrize("outcome", [REFUSED, replace(REFUSED, cause=None)])
