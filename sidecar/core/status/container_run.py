@@ -1,25 +1,20 @@
-"""Runs of an instance's container: begins, exits and crash loops."""
+"""Runs of an instance's container, as lists and inspections show them."""
 
 import math
 from dataclasses import replace
 
-from sidecar.core.model import foreign_signal, restart_overlap
+from sidecar.core.model import restart_overlap
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Status
-from sidecar.core.model.engine_event_kind import EngineEventKind
-from sidecar.core.model.event import ContainerEventSeen
-from sidecar.core.model.foreign_signal import ForeignSignal
 from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance, StopOrigin
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import Target
 from sidecar.core.reason.reason import NO_REASON
-from sidecar.core.status import crash_loop, run_log, stop_origin
+from sidecar.core.status import crash_loop, stop_origin
+from sidecar.core.status.crash_loop import SHORT_RUN_S
 
-SHORT_RUN_S = 60.0
-LOOP_EXITS = 3
-LOOP_WINDOW_S = 120.0
 _TO_BE_STARTED = frozenset({Status.EXITED, Status.CREATED, Status.DEAD})
 _NOT_RUNNING = frozenset({Status.EXITED, Status.DEAD, Status.CREATED, Status.REMOVING})
 
@@ -29,6 +24,7 @@ def attach_container(
 ) -> Instance:
     """Update the instance's container; a new run resets the instance's health.
 
+    Its ``seen_mono`` has to be up to date (last_seen.py).
     ``deaf``: the engine's events are not received.
     """
     previous = instance.container
@@ -113,124 +109,22 @@ def _count_refused_starts(instance: Instance) -> int:
 
 def remove_container(instance: Instance, at: Moment) -> Instance:
     """Record that there is no container any more (or yet)."""
+    if instance.container is None and instance.missing_since is not None:
+        return instance
     since = instance.missing_since or at
     return replace(instance, container=None, missing_since=since)
 
 
-def apply_engine_event(instance: Instance, event: ContainerEventSeen) -> Instance:
-    """Apply one engine event about the instance's container."""
-    container = instance.container
-    if container is not None and container.id != event.container_id:
-        return instance
-    updated = _apply_event(instance, event) if container is not None else instance
-    if event.kind is EngineEventKind.DESTROY:
-        return remove_container(updated, event.at)
-    if event.container is None:
-        return updated
-    return attach_container(updated, event.container, event.at)
-
-
-def _apply_event(instance: Instance, event: ContainerEventSeen) -> Instance:
-    current = instance.container is not None and (
-        event.engine_time >= instance.container.started_at
-    )
-    if event.kind is EngineEventKind.DIE:
-        instance = run_log.add_run_end(instance, event.engine_time, current=current)
-    if (
-        stop_origin.is_remedy_acting(instance)
-        or not current
-        or event.kind is EngineEventKind.RESTART
-    ):
-        overlap = restart_overlap.count_engine_event(
-            instance.overlap, event.kind, _event_mono(event)
-        )
-        instance = replace(instance, overlap=overlap)
-    if stop_origin.is_remedy_acting(instance):
-        return instance
-    if event.kind is EngineEventKind.KILL:
-        return _add_signal(instance, event, event.signal)
-    if event.kind is EngineEventKind.STOP and current:
-        # The engine reports the stop before or after the exit.
-        stopped = _add_signal(instance, event, foreign_signal.STOPPED)
-        return replace(stopped, stop=StopOrigin.SEEN)
-    if event.kind is EngineEventKind.DIE:
-        return _add_exit(instance, event, current=current)
-    return instance
-
-
-def _add_signal(instance: Instance, event: ContainerEventSeen, signal: int) -> Instance:
-    kill = ForeignSignal(signal, event.engine_time, _event_mono(event))
-    kills = (*instance.kills, kill)[-foreign_signal.MAX_SIGNALS :]
-    updated = replace(instance, kills=kills)
-    container = updated.container
-    if container is None or updated.exited_mono is None:
-        return updated
-    # The engine may report an exit before the signal that caused it.
-    ended_at = container.finished_at or event.at.wall
-    code = container.exit_code
-    is_explained = stop_origin.is_explained(updated, container, code, ended_at)
-    return replace(updated, stop=StopOrigin.SEEN) if is_explained else updated
-
-
-def _add_exit(
-    instance: Instance, event: ContainerEventSeen, *, current: bool
-) -> Instance:
-    if _is_explained_by_signal(instance, event, current=current):
-        return replace(instance, stop=StopOrigin.SEEN) if current else instance
-    died_mono = _event_mono(event)
-    if current and stop_origin.is_own_stop(instance):
-        return instance
-    if current and not stop_origin.has_ended_by_itself(instance, event.container):
-        return instance
-    if not current and _is_own_restart(instance, died_mono):
-        return instance
-    recent = tuple(t for t in instance.exits if died_mono - t < LOOP_WINDOW_S)
-    short_runs = instance.short_runs
-    if current and instance.container is not None:
-        lifetime_s = event.engine_time - instance.container.started_at
-        short_runs = short_runs + 1 if lifetime_s < SHORT_RUN_S else 0
-    updated = replace(instance, exits=(*recent, died_mono), short_runs=short_runs)
-    if current:
-        # It ended by itself, whatever was assumed when it was found stopped.
-        updated = replace(updated, stop=StopOrigin.NONE, exited_mono=died_mono)
-    return replace(updated, looping=updated.looping or is_looping(updated))
-
-
-def _event_mono(event: ContainerEventSeen) -> float:
-    """Time of the event on our own clock; repeated events are in the past."""
-    return event.at.mono - max(0.0, event.at.wall - event.engine_time)
-
-
-def _is_explained_by_signal(
-    instance: Instance, event: ContainerEventSeen, *, current: bool
-) -> bool:
-    """Did a signal from somebody else cause the exit of that run?"""
-    container = instance.container
-    if container is None:
-        return False
-    code = event.exit_code
-    if code is None:
-        code = (event.container or container).exit_code
-    if current:
-        return stop_origin.is_explained(instance, container, code, event.engine_time)
-    return any(
-        foreign_signal.explains_exit(kill, container, code, event.engine_time)
-        for kill in instance.kills
-    )
-
-
-def is_looping(instance: Instance) -> bool:
-    """Does the container end after every start, whoever starts it?"""
-    return len(instance.exits) >= LOOP_EXITS or instance.short_runs >= LOOP_EXITS
-
-
 def end_loop_if_outlived(instance: Instance, now_mono: float) -> Instance:
     """End a crash loop once a run is longer than a short run."""
-    if not is_running(instance):
-        return instance
-    if now_mono - instance.run_mono < SHORT_RUN_S:
+    if not has_outlived_a_loop(instance, now_mono):
         return instance
     return crash_loop.end_crash_loop(instance)
+
+
+def has_outlived_a_loop(instance: Instance, now_mono: float) -> bool:
+    """Has the current run lasted longer than a short run?"""
+    return is_running(instance) and now_mono - instance.run_mono >= SHORT_RUN_S
 
 
 def engine_fault(instance: Instance) -> str:
@@ -286,9 +180,3 @@ def has_undone_stop(instance: Instance, now_mono: float) -> bool:
     if container is None or not is_running(instance):
         return False
     return restart_overlap.has_undone_stop(instance.overlap, container.run, now_mono)
-
-
-def _is_own_restart(instance: Instance, when_mono: float) -> bool:
-    """Is this the late report of the exit that our own restart caused?"""
-    restarted = instance.restarted
-    return restarted is not None and abs(when_mono - restarted.mono) < SHORT_RUN_S

@@ -18,6 +18,32 @@ from sidecar.core.text.formatting import fold_repeated_lines
 LOG_WAIT_S = 5.0
 """Longer than the deadline for gathering evidence."""
 
+LOOP_EXITS = 3
+LOOP_WINDOW_S = 120.0
+SHORT_RUN_S = 60.0
+
+
+def is_looping(instance: Instance) -> bool:
+    """Does the container end after every start, whoever starts it?"""
+    return len(instance.exits) >= LOOP_EXITS or instance.short_runs >= LOOP_EXITS
+
+
+def count_exit(
+    instance: Instance, died_mono: float, lifetime_s: float | None
+) -> Instance:
+    """Count an exit by itself; ``lifetime_s`` None: of an earlier run.
+
+    The engine repeats the events of the last minutes to a Sidecar that has started.
+    One from long before the last exit is in no loop with it.
+    """
+    if any(known - died_mono >= LOOP_WINDOW_S for known in instance.exits):
+        return instance
+    recent = tuple(t for t in instance.exits if died_mono - t < LOOP_WINDOW_S)
+    short_runs = instance.short_runs
+    if lifetime_s is not None:
+        short_runs = short_runs + 1 if lifetime_s < SHORT_RUN_S else 0
+    return replace(instance, exits=(*recent, died_mono), short_runs=short_runs)
+
 
 def start_log_wait(instance: Instance, decision: Decision) -> Instance:
     """Start the wait for the log on the first page about a crash loop."""

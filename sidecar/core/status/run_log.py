@@ -40,6 +40,11 @@ def add_run_end(instance: Instance, engine_time: float, *, current: bool) -> Ins
     return replace(instance, runs=(*runs, span)[-MAX_RUNS:])
 
 
+def is_known_end(instance: Instance, engine_time: float) -> bool:
+    """Is this the end of a remembered run?"""
+    return any(run.ended == engine_time for run in instance.runs)
+
+
 def run_starts(instance: Instance, cause: Cause | None) -> tuple[float, ...]:
     """Start times of the runs whose lines are evidence, oldest first.
 

@@ -7,6 +7,7 @@ from sidecar.core.model.container import Container, Status, StopReport
 from sidecar.core.model.foreign_signal import ForeignSignal
 from sidecar.core.model.instance import Instance, RemedyPhase, StopOrigin
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.restart_overlap import CLOCK_SKEW_S
 
 STOP_EVENT_WAIT_S = 2.0
 """Wait for the engine's stop event after the exit of a container told to end."""
@@ -30,6 +31,8 @@ def find_stop_origin(
     """Origin of the stop of a container; ASSUMED where there is no evidence."""
     if instance.stop is not StopOrigin.NONE or is_remedy_acting(instance):
         return instance.stop
+    if is_killed_by_drill(instance, container):
+        return StopOrigin.NONE
     ended_at = container.finished_at or at.wall
     if is_explained(instance, container, container.exit_code, ended_at):
         return StopOrigin.SEEN
@@ -70,6 +73,8 @@ def may_have_been_stopped(instance: Instance) -> bool:
     if container is None or container.status is not Status.EXITED:
         return False
     if container.stop_report not in {StopReport.UNKNOWN, StopReport.REQUESTED}:
+        return False
+    if is_killed_by_drill(instance, container):
         return False
     return not _ended_in_own_remedy(
         instance, container
@@ -113,6 +118,8 @@ def find_unheard_stop_origin(
     """
     if instance.stop is not StopOrigin.NONE or is_remedy_acting(instance):
         return instance.stop
+    if is_killed_by_drill(instance, container):
+        return StopOrigin.NONE
     if container.stop_report is not StopReport.EVENTS:
         return find_reported_origin(instance, container)
     restarted = instance.restarted
@@ -143,9 +150,19 @@ def is_explained(
     )
 
 
+def is_killed_by_drill(instance: Instance, container: Container | None) -> bool:
+    """Is this the run that a drill of ours kills? Then nobody wants it to be stopped.
+
+    A person who stops it within those seconds is not noticed.
+    """
+    return container is not None and container.run == instance.drilled
+
+
 def _signals_of_run(
     instance: Instance, container: Container
 ) -> Iterator[ForeignSignal]:
+    if is_killed_by_drill(instance, container):
+        return iter(())
     return (k for k in instance.kills if k.engine_time >= container.started_at)
 
 
@@ -154,6 +171,20 @@ def is_own_stop(instance: Instance) -> bool:
     container = instance.container
     ours = container is not None and container.run == instance.treated
     return ours and instance.stop is StopOrigin.SEEN
+
+
+def is_own_event(instance: Instance, engine_time: float) -> bool:
+    """Is the event part of a call of ours, which acts or has ended?
+
+    The engine may report it late, and repeats it to a Sidecar that has started. A call
+    that began no new run leaves the run that it has stopped as the present one.
+    """
+    if is_remedy_acting(instance):
+        return True
+    container, restarted = instance.container, instance.restarted
+    if container is None or restarted is None or container.run != instance.treated:
+        return False
+    return container.started_at <= engine_time <= restarted.wall + CLOCK_SKEW_S
 
 
 def is_told_to_stop(instance: Instance, now_mono: float) -> bool:

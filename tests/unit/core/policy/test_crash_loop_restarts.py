@@ -144,6 +144,22 @@ def test_runs_shorter_than_a_minute_are_a_loop_despite_long_pauses() -> None:
     assert world.instance(ROOT).state is TargetState.CRASH_LOOP
 
 
+def test_long_run_ends_the_row_of_short_ones_whatever_ends_it() -> None:
+    world = start_healthy_world(targets=(WALLET,))
+    for _ in range(4):
+        world.wait(10.0)
+        world.exits(ROOT, 1, restart_policy="always")
+        world.wait(1.0)
+        start_container(world, ROOT)
+        world.works(ROOT, times=2)
+        world.wait(120.0)
+        # Somebody restarts it, so that the next exit comes soon after a start.
+        start_container(world, ROOT)
+        world.works(ROOT, times=2)
+        assert world.instance(ROOT).state is TargetState.HEALTHY
+        assert world.instance(ROOT).short_runs == 0
+
+
 def test_only_exits_are_counted_towards_a_loop() -> None:
     world = start_healthy_world(targets=(WALLET,))
     for kind in (
@@ -162,7 +178,7 @@ def test_the_exit_of_our_own_restart_is_not_counted_when_reported_late() -> None
     world.complete_remedy(ROOT)
     world.notice(ROOT, EngineEventKind.DIE, ago_s=1.0)
     assert world.instance(ROOT).exits == ()
-    world.wait(100.0)
+    world.wait(30.0)
     started = world.containers[InstanceId(ROOT, 1)].started_at
     world.notice(ROOT, EngineEventKind.DIE, ago_s=world.now.wall - started + 61.0)
     assert len(world.instance(ROOT).exits) == 1

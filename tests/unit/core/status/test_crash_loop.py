@@ -19,13 +19,14 @@ from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from sidecar.core.reason.reason import text_reason
+from sidecar.core.status.crash_loop import SHORT_RUN_S
 from sidecar.core.status.run_log import RUN_SEPARATOR
 from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
 from tests.support.message_text import SEOUL
 from tests.support.notification_recipients import SERVICE, WALLET, Notifier
 from tests.support.notify_receivers import PLACE
-from tests.support.process_takeover import start_successor
+from tests.support.process_takeover import repeat_exits, start_successor
 from tests.support.rule_world import RuleWorld
 
 LOG_LINE = "2026-01-02T03:04:05Z Traceback: the wallet file is locked"
@@ -187,6 +188,58 @@ def test_our_death_before_the_log_was_read_does_not_lose_the_message() -> None:
     successor.wait(6.0)
     kinds = [m.kind for m in successor.messages]
     assert kinds.count(MessageKind.CRASH_LOOP) == 1
+
+
+def test_repeated_exits_after_restart_of_sidecar_are_no_crash_loop() -> None:
+    world = Notifier().world
+    walls = []
+    for _ in range(2):
+        walls.append(world.now.wall)
+        crash(world, times=1)
+    successor = start_successor(world)
+    repeat_exits(successor, WALLET, *walls)
+    assert not successor.instance(WALLET).looping
+    crash(successor, times=1)
+    assert successor.instance(WALLET).looping
+
+
+def test_exit_that_the_predecessor_has_forgotten_is_no_part_of_a_loop() -> None:
+    world = Notifier().world
+    walls = []
+    for _ in range(3):
+        world.wait(SHORT_RUN_S + 10.0, 5.0)
+        walls.append(world.now.wall)
+        crash(world, times=1)
+        world.works(WALLET)
+    successor = start_successor(world)
+    repeat_exits(successor, WALLET, *walls)
+    assert not successor.instance(WALLET).looping
+
+
+def test_repeated_exits_of_a_loop_that_has_ended_are_no_loop() -> None:
+    world = Notifier().world
+    walls = []
+    for _ in range(3):
+        walls.append(world.now.wall)
+        crash(world, times=1)
+    assert world.instance(WALLET).looping
+    world.wait(SHORT_RUN_S + 10.0, 5.0)
+    assert not world.instance(WALLET).looping
+    successor = start_successor(world)
+    repeat_exits(successor, WALLET, *walls)
+    assert not successor.instance(WALLET).looping
+
+
+def test_exit_seen_before_and_after_restart_of_sidecar_counts_once() -> None:
+    world = Notifier().world
+    crash(world, times=1)
+    exited_wall = world.now.wall
+    world.exits(WALLET)
+    successor = start_successor(world)
+    repeat_exits(successor, WALLET, exited_wall)
+    instance = successor.instance(WALLET)
+    assert not instance.looping
+    assert instance.short_runs == world.instance(WALLET).short_runs
 
 
 def test_evidence_for_another_page_sends_no_message() -> None:
