@@ -77,9 +77,15 @@ class OwnHealth:
         return Component("scheduler", not late, late, now.wall - asleep_s)
 
     def _probes_component(self) -> Component:
+        """Late probes: degraded while all intervals are longer than asked."""
         now = self._parts.clock.now()
         overdue = self._parts.probes.overdue(now.mono)
-        reason = f"{overdue} probes are overdue" if overdue else ""
+        stretch = self._parts.probes.overload.stretch
+        reasons = (
+            f"{overdue} probes are overdue" if overdue else "",
+            stretch.sentence if stretch is not None else "",
+        )
+        reason = "; ".join(filter(None, reasons))
         return Component("probes", not overdue, reason, now.wall)
 
     def _labels_component(self) -> Component:

@@ -7,6 +7,7 @@ from sidecar.core.ports.engine import Engine
 from sidecar.core.ports.loop import Clock
 from sidecar.probes.address_counts import AddressCounts
 from sidecar.probes.block_heights import BlockHeightTracker
+from sidecar.probes.connection_faults import ConnectionFaults
 from sidecar.probes.fatal_calls import FatalCalls
 from sidecar.probes.http_client.client import HttpClient
 from sidecar.probes.http_client.resolver import ThreadResolver
@@ -31,6 +32,7 @@ class ProbeContext:
     memory: MemorySamples
     clock: Clock
     logs: LogWatches
+    faults: ConnectionFaults
 
 
 def deadline_in(seconds: float) -> float:

@@ -5,6 +5,10 @@ runs. An interval counts from the end of a probe to the start of the next. With 
 instances it may be up to a tenth shorter (once, when the interval grows, by more), so
 that each instance keeps a place of its own in the interval. Otherwise probes that
 coincide once would coincide for ever, and wait for each other.
+
+Where more is asked than the machine can do, probes that are due wait for their turn:
+one begins for each whose result has been worked in. So nothing piles up, and all
+intervals grow alike; failing targets go first.
 """
 
 import asyncio
@@ -16,13 +20,18 @@ from sidecar.core.model.event import ProbeCompleted
 from sidecar.core.model.probe_settings import ProbeWay
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.ports.loop import Clock, Post, Prober
+from sidecar.probes.overload import OverloadDetector
 from sidecar.probes.probe_target import probe_target
+from sidecar.probes.start_queue import LOST_S, StartQueue, UnreadResults
 
 SILENCE_S = 3.0
 VISIBLE_SILENCE_S = 0.5
 """The same where the host's processes are visible: an inspection costs nothing."""
 OnSilence = Callable[[InstanceId, Container, float], None]
 """An instance, the container that was asked, and when (the clock's ``mono``)."""
+
+BEHIND_S = 0.25
+"""Where a timer is so late the loop is behind: probes begin one by one."""
 
 SPREAD_S = 0.01
 OVERDUE_S = 5.0
@@ -48,11 +57,18 @@ class _ProbeSlot:
     """The interval has just grown: the next probe goes to its place at once."""
     hurried: bool = False
     """The next probe does not wait for the end of the interval."""
+    is_waiting: bool = False
+    """Its probe is due and waits for its turn."""
     ended: float | None = None
     timer: asyncio.TimerHandle | None = None
     flight: asyncio.Task[None] | None = None
     silence: asyncio.TimerHandle | None = None
     """Runs while an answer is awaited."""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Is a verdict on this instance pending, or a probe wanted at once?"""
+        return self.hurried or self.every_s < self.target.cadence.interval_s
 
     @property
     def allowed_s(self) -> float:
@@ -64,8 +80,8 @@ class IntervalProbeScheduler:
     """Implements core.ports.loop.ProbeScheduler: one probe per instance at a time.
 
     Every probe ends in one ``ProbeCompleted``, unless its instance is forgotten; the
-    next is due only after another call of ``pace``. ``on_lag`` receives the seconds
-    between each probe's due time and its start. ``on_silence`` is called for each
+    next is due only after another call of ``pace``. ``on_lag`` receives how many
+    seconds late the loop was at each probe's timer. ``on_silence`` is called for each
     probe without an answer for ``silence_s``; the probe then still waits.
     """
 
@@ -84,7 +100,16 @@ class IntervalProbeScheduler:
         self._on_lag = on_lag
         self._on_silence = on_silence
         self._silence_s = silence_s
+        self.answer_s: float | None = None
+        """In a simulation: every answer takes exactly so long. The interval then
+        includes it, and no place is kept: nothing coincides by chance.
+        """
         self._slots: dict[InstanceId, _ProbeSlot] = {}
+        self._due_now = StartQueue()
+        self._unread = UnreadResults()
+        self._turn: asyncio.Handle | None = None
+        self._later: asyncio.Handle | None = None
+        self.overload = OverloadDetector(lambda: clock.now().mono)
         self._new_count = 0
         self._slot_count = 0
 
@@ -104,8 +129,10 @@ class IntervalProbeScheduler:
             slot = self._new_slot(target, container, every_s)
             self._slots[instance] = slot
         slot.slackened = slot.slackened or every_s > slot.every_s
+        is_shorter = every_s < slot.every_s
         slot.target, slot.container, slot.every_s = target, container, every_s
-        self._schedule(instance, slot)
+        self._schedule(instance, slot, is_shorter=is_shorter)
+        self._note_read(instance)
 
     def forget(self, instance: InstanceId) -> None:
         """Stop probing this instance; a probe in flight is cancelled."""
@@ -120,13 +147,17 @@ class IntervalProbeScheduler:
             slot.silence.cancel()
         if slot.ended is None and slot.flight is None:
             self._new_count -= 1
+        self._note_read(instance)
 
     def hurry(self, instance: InstanceId) -> None:
         """Probe this instance now, or right after the probe in flight."""
         slot = self._slots.get(instance)
-        if slot is not None:
-            slot.hurried = True
-            self._schedule(instance, slot)
+        if slot is None or slot.hurried:
+            return
+        slot.hurried = True
+        if slot.is_waiting:
+            self._due_now.add(instance, is_urgent=True)
+        self._schedule(instance, slot)
 
     def overdue(self, now: float) -> int:
         """The number of probes whose start or end is more than 5 s late at ``now``."""
@@ -137,6 +168,8 @@ class IntervalProbeScheduler:
         flights = [slot.flight for slot in self._slots.values() if slot.flight]
         for instance in tuple(self._slots):
             self.forget(instance)
+        for handle in filter(None, (self._turn, self._later)):
+            handle.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
 
     def _new_slot(
@@ -150,36 +183,88 @@ class IntervalProbeScheduler:
         self._new_count += 1
         return self._clock.now().mono + (self._new_count - 1) * SPREAD_S % every_s
 
-    def _schedule(self, instance: InstanceId, slot: _ProbeSlot) -> None:
-        if slot.flight is not None:
+    def _schedule(
+        self, instance: InstanceId, slot: _ProbeSlot, *, is_shorter: bool = False
+    ) -> None:
+        if slot.flight is not None or slot.is_waiting:
             return
         due = slot.due if slot.ended is None else self._next_due(slot, slot.ended)
+        now = self._clock.now().mono
         if slot.hurried:
-            due = min(due, self._clock.now().mono)
+            due = min(due, now)
+        if is_shorter:  # Nobody is late for a time that was not asked for.
+            due = max(due, now)
         if slot.timer is not None:
             if due == slot.due:
                 return
             slot.timer.cancel()
         slot.due = due
-        wait = max(0.0, due - self._clock.now().mono)
-        slot.timer = asyncio.get_running_loop().call_later(wait, self._begin, instance)
+        slot.timer = asyncio.get_running_loop().call_later(
+            max(0.0, due - now), self._begin_in_turn, instance
+        )
 
     def _next_due(self, slot: _ProbeSlot, ended: float) -> float:
         """An interval after ``ended``, or somewhat earlier, closer to its place."""
         due = ended + slot.every_s
+        if self.answer_s is not None:
+            return due - self.answer_s
         place_s = slot.place * slot.every_s
         past_place = (due - place_s + place_s % TOGETHER_S) % slot.every_s
         crowd_s = (len(self._slots) - 1) * SPREAD_S
         most_s = slot.every_s * (1.0 if slot.slackened else EARLIER)
         return due - min(past_place, crowd_s, most_s)
 
-    def _begin(self, instance: InstanceId) -> None:
+    def _begin_in_turn(self, instance: InstanceId) -> None:
+        """Begin the probe that is due now, or let it wait while others do."""
         slot = self._slots[instance]
+        slot.timer = None
+        now = self._clock.now().mono
+        late_s = max(0.0, now - slot.due)
+        self._on_lag(late_s)
+        is_free = not self._due_now and not self._unread.are_too_many(now)
+        if is_free and late_s < BEHIND_S:
+            self._begin(instance, slot)
+            return
+        slot.is_waiting = True
+        self._due_now.add(instance, is_urgent=slot.is_urgent)
+        self._want_turn()
+
+    def _want_turn(self) -> None:
+        """Begin the next waiting probe in the next turn of the loop, if one may."""
+        if self._turn is not None or not self._due_now:
+            return
+        loop = asyncio.get_running_loop()
+        if not self._unread.are_too_many(self._clock.now().mono):
+            self._turn = loop.call_soon(self._begin_next)
+        elif self._later is None:
+            self._later = loop.call_later(LOST_S, self._look_for_lost)
+
+    def _look_for_lost(self) -> None:
+        self._later = None
+        self._want_turn()
+
+    def _begin_next(self) -> None:
+        self._turn = None
+        while self._due_now:
+            instance = self._due_now.take()
+            slot = self._slots.get(instance)
+            # It was forgotten, or has begun from its other row.
+            if slot is not None and slot.is_waiting:
+                self._begin(instance, slot)
+                break
+        self._want_turn()
+
+    def _note_read(self, instance: InstanceId) -> None:
+        """The result of this instance was worked in: there is room for another."""
+        self._unread.remove(instance)
+        self._want_turn()
+
+    def _begin(self, instance: InstanceId, slot: _ProbeSlot) -> None:
         began = self._clock.now().mono
-        self._on_lag(max(0.0, began - slot.due))
+        self.overload.note(slot.every_s, max(0.0, began - slot.due))
         if slot.ended is None:
             self._new_count -= 1
-        slot.timer = None
+        slot.is_waiting = False
         slot.slackened = slot.hurried = False
         slot.due = began
         slot.flight = asyncio.get_running_loop().create_task(
@@ -205,6 +290,7 @@ class IntervalProbeScheduler:
         now = self._clock.now()
         slot.flight, slot.ended = None, now.mono
         slot.due = now.mono + slot.every_s
+        self._unread.add(instance, now.mono)
         self._post(ProbeCompleted(now, instance, run, began, outcome))
 
 

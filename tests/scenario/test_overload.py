@@ -1,17 +1,28 @@
 """The loop under a full queue, invalid events and failing listeners."""
 
 import asyncio
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.event import RestartRequested, Tick
-from sidecar.core.model.probe_result import probe_failure
+from sidecar.core.model.container import RunId
+from sidecar.core.model.event import (
+    ContainersListed,
+    ProbeCompleted,
+    RestartRequested,
+    Tick,
+)
+from sidecar.core.model.probe_result import probe_failure, probe_success
+from sidecar.core.model.probe_settings import RunningProbe
 from sidecar.core.model.step_result import StepResult
+from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.model.update import replace_instances
 from sidecar.core.ports.loop import QueueFull
 from sidecar.core.reason.reason import text_reason
-from sidecar.watchdog import QUEUE_LIMIT
-from tests.support.loop_harness import ROOT, ROOT_ID, LoopHarness, run_scenario
+from sidecar.watchdog import QUEUE_LIMIT, TURN_INSTANCES, Watchdog
+from tests.support.loop_harness import LEAF, ROOT, ROOT_ID, LoopHarness, run_scenario
+from tests.support.rule_world import RuleWorld, container
 
 REFUSED = probe_failure(Cause.REFUSED, text_reason("connection refused"))
 
@@ -58,6 +69,101 @@ def test_long_queue_yields_to_other_tasks_between_events() -> None:
         assert longest <= 2
 
     run_scenario(scenario)
+
+
+@dataclass
+class RecordingScheduler:
+    """Records which instances are to be probed again."""
+
+    paced: list[InstanceId] = field(default_factory=list)
+
+    def pace(self, instance: InstanceId, *_: object) -> None:
+        self.paced.append(instance)
+
+    def forget(self, instance: InstanceId) -> None:
+        raise AssertionError(f"{instance} is probed no more")
+
+
+def test_instance_is_probed_again_although_its_result_is_dropped_or_outdated() -> None:
+    async def scenario(harness: LoopHarness) -> None:
+        await asyncio.sleep(20.0)
+        scheduler, now = RecordingScheduler(), harness.clock.now()
+        watchdog = Watchdog(
+            state=harness.watchdog.state,
+            clock=harness.clock,
+            store=harness.store,
+            listeners=(),
+            probing=scheduler,
+            remedies=harness.executor,
+        )
+        instance = harness.instance(ROOT).id
+        earlier_run = RunId("earlier", 1.0)
+        result = ProbeCompleted(now, instance, earlier_run, now.mono, probe_success())
+        watchdog.post(result)
+        loop = asyncio.create_task(watchdog.run())
+        await asyncio.sleep(0.1)
+        loop.cancel()
+        assert scheduler.paced == [instance], "its run is over"
+        for _ in range(QUEUE_LIMIT):
+            watchdog.post(Tick(now))
+        watchdog.post(result)
+        assert scheduler.paced == [instance, instance], "the queue is full"
+
+    run_scenario(scenario)
+
+
+def test_outdated_result_is_followed_by_a_probe_though_it_concerns_others() -> None:
+    async def scenario(harness: LoopHarness) -> None:
+        world = RuleWorld(lists=False)
+        world.works(ROOT, LEAF)
+        world.fails(LEAF, Cause.REFUSED)
+        undecided = replace(world.instance(LEAF), last_decision=None, remedy=None)
+        scheduler = RecordingScheduler()
+        watchdog = Watchdog(
+            state=replace_instances(world.state, undecided),
+            clock=harness.clock,
+            store=harness.store,
+            listeners=(),
+            probing=scheduler,
+            remedies=harness.executor,
+        )
+        root = world.instance(ROOT).id
+        earlier, at = RunId("earlier", 1.0), world.now
+        watchdog.post(ProbeCompleted(at, root, earlier, at.mono, probe_success()))
+        loop = asyncio.create_task(watchdog.run())
+        await asyncio.sleep(0.1)
+        loop.cancel()
+        assert watchdog.state.instances[undecided.id].last_decision is not None
+        assert root in scheduler.paced
+
+    run_scenario(scenario)
+
+
+async def test_listing_of_thousands_leaves_turns_to_others() -> None:
+    world = RuleWorld(targets=())
+    targets = tuple(Target(f"s{n}", probes=(RunningProbe(),)) for n in range(3000))
+    roster = tuple((InstanceId(t.name, 1), container(t.name)) for t in targets)
+    harness = LoopHarness(targets=())
+    scheduler = RecordingScheduler()
+    watchdog = Watchdog(
+        state=world.state,
+        clock=harness.clock,
+        store=harness.store,
+        listeners=(),
+        probing=scheduler,
+        remedies=harness.executor,
+    )
+    watchdog.post(ContainersListed(world.now, targets, roster))
+    loop = asyncio.create_task(watchdog.run())
+    turns_before_step = turns_of_pace = 0
+    async with asyncio.timeout(30):
+        while len(scheduler.paced) < len(targets):
+            await asyncio.sleep(0)
+            turns_of_pace += bool(scheduler.paced)
+            turns_before_step += not scheduler.paced
+    loop.cancel()
+    assert turns_before_step > 10, "the step"
+    assert turns_of_pace >= len(targets) / TURN_INSTANCES - 1, "the timers"
 
 
 class FailingListener:
