@@ -27,6 +27,10 @@ class FeaturesInUse:
         self._state = state
         self._used = frozenset(link.features_in_use())
 
+    def use(self, *features: Feature) -> None:
+        """Have these features in use as well: a command needs them."""
+        self._used |= frozenset(features)
+
     def __call__(self) -> frozenset[Feature]:
         """The features; from any thread."""
         self._used |= frozenset(_used_by(self._settings(), self._state()))
@@ -40,6 +44,7 @@ def _used_by(settings: Settings, state: State) -> Iterator[Feature]:
     tests = any(backup.restore_test for backup in backups)
     if recreates or settles:
         yield Feature.RECREATE
+        yield Feature.CONNECT
     if recreates or settles or tests:
         yield Feature.CREATE
     if tests:

@@ -9,19 +9,29 @@ from typing import Any
 
 import docker
 import requests
+from docker.transport.unixconn import UnixHTTPAdapter
 from loguru import logger
 
 from sidecar.core.ports.engine import EngineRefused
 from sidecar.engine.api_version import OLDEST_API, ApiAgreement, agree_on_version
 from sidecar.engine.calls import find_call
 from sidecar.engine.docker_host import Address
-from sidecar.engine.errors import CallNotListed, Mask, one_line, raise_for_status
+from sidecar.engine.errors import (
+    CallNotListed,
+    Mask,
+    SentTooLate,
+    one_line,
+    raise_for_status,
+)
 from sidecar.engine.features import Feature
 from sidecar.engine.podman import UNTOLD_STOPS
+from sidecar.engine.socket_pool import SharedPool
 
 CALLS_AT_ONCE = 8
 CONNECT_S = 3.0
 _SHORTEST_S = 0.05
+_SOCKET_SCHEME = "http+docker://"
+"""The SDK's URLs of an engine behind a socket."""
 
 FeaturesInUse = Callable[[], AbstractSet[Feature]]
 """The gated features whose calls may be sent now; called in any thread."""
@@ -52,6 +62,12 @@ class Client(docker.APIClient):
             tls=address.tls or False,
             max_pool_size=CALLS_AT_ONCE + 1,  # and the stream of events
         )
+        own = self.adapters.get(_SOCKET_SCHEME)
+        if isinstance(own, UnixHTTPAdapter):
+            shared = SharedPool(
+                own.socket_path, own.timeout, max_pool_size=own.max_pool_size
+            )
+            self.mount(_SOCKET_SCHEME, shared)
         # Otherwise HTTP_PROXY would apply to the engine, REQUESTS_CA_BUNDLE
         # would replace its own CA, and every request would read ~/.netrc.
         self.trust_env = False
@@ -96,11 +112,11 @@ class Client(docker.APIClient):
         request: requests.PreparedRequest,
         **kwargs: Any,  # noqa: ANN401 - requests' own
     ) -> requests.Response:
-        """Send one request, unless the deadline has passed. CallNotListed."""
+        """Send one request. CallNotListed; SentTooLate."""
         self._check(request)
         remaining_s = self.remaining_s()
         if remaining_s <= 0.0:
-            raise requests.ConnectTimeout("the deadline passed before it was sent")
+            raise SentTooLate("not sent: its deadline has passed")
         kwargs["timeout"] = (min(CONNECT_S, remaining_s), max(remaining_s, _SHORTEST_S))
         # A redirect would be a second request, chosen by whoever answered.
         kwargs["allow_redirects"] = False

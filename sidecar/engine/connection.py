@@ -53,6 +53,7 @@ from sidecar.engine.operations import (
     status_of,
 )
 from sidecar.engine.podman import Podman
+from sidecar.engine.shared_client import SharedClient
 
 T = TypeVar("T")
 _BREAKER = CircuitBreaker()
@@ -84,7 +85,7 @@ class EngineConnection:
         self._breaker = breaker
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._running: set[asyncio.Future[Any]] = set()
-        self._client: Client | None = None
+        self._clients = SharedClient(self._open_client, mask)
         self._forbidden: set[Operation] = set()
         self.other_engine = ""
         """The name of an unsupported engine, after the first connection."""
@@ -107,6 +108,11 @@ class EngineConnection:
         """
         address = address_from(environ)
         return cls(address, on_request, mask=mask, features_in_use=features_in_use)
+
+    @property
+    def host(self) -> str:
+        """The engine, or a proxy before it, by name; empty: a socket."""
+        return self._address.host
 
     @property
     def breaker_state(self) -> BreakerState:
@@ -172,8 +178,7 @@ class EngineConnection:
             await asyncio.wait(set(self._running), timeout=_CLOSE_S)
         for future in tuple(self._running):
             future.cancel()
-        if self._client is not None:
-            self._client.close()
+        self._clients.close()
 
     async def _call_with_breaker(
         self,
@@ -260,32 +265,19 @@ class EngineConnection:
             future.exception()  # retrieved, although nobody may wait for it
 
     def _in_thread(self, call: Callable[[Client], T], until: float) -> T:
+        client = self._clients.get(until)
+        self.other_engine = client.other_engine
+        self.podman = client.podman
         try:
-            return call(self._client_until(until))
+            return call(client)
         except (*TRANSLATED_ERRORS, EngineError) as error:
             translated = engine_error(error, self.mask)
             if isinstance(translated, CouldNotConnect):
-                self._client = None  # the next engine may have another version
+                self._clients.drop(client)
             raise translated from error
-
-    def _client_until(self, until: float) -> Client:
-        client = self._client
-        if client is None:
-            client = self._client = self._open_client(until)
-            self.other_engine = client.other_engine
-            self.podman = client.podman
-        client.set_deadline(until)
-        return client
 
     def _open_client(self, until: float) -> Client:
-        try:
-            return open_client(self._address, until, self.mask, self.features_in_use)
-        except (*TRANSLATED_ERRORS, EngineError) as error:
-            translated = engine_error(error, self.mask)
-            if isinstance(translated, EngineTimeout):
-                # Nothing of the call itself was sent.
-                raise CouldNotConnect(str(translated)) from error
-            raise translated from error
+        return open_client(self._address, until, self.mask, self.features_in_use)
 
 
 def _carry_out(work: Callable[[], T], outcome: Future[T]) -> None:

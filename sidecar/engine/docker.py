@@ -28,6 +28,7 @@ from sidecar.engine.stream import EventStream
 
 _ANSWER_S = 10.0
 _LIST_S = 30.0
+_LIST_EACH_S = 0.01  # each container of the last list is asked about
 _PUT_S = 60.0
 _REMEMBERED = 4096
 
@@ -79,7 +80,7 @@ class DockerEngine:
         listing = await self._link.ask(
             "list",
             lambda client: Lister(client, members, earlier).list_containers(),
-            _LIST_S,
+            _LIST_S + _LIST_EACH_S * len(earlier),
         )
         self._listed = {container.id: container for container in listing.ours}
         for container_id, why in listing.strangers.items():

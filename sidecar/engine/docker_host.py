@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from docker.errors import DockerException, TLSParameterError
 from docker.tls import TLSConfig
@@ -22,6 +23,13 @@ class Address:
 
     url: str
     tls: TLSConfig | None = None
+
+    @property
+    def host(self) -> str:
+        """The name of what is asked, in lower case; empty: a socket of this machine."""
+        if self.url.startswith(_LOCAL_SCHEME):
+            return ""
+        return urlsplit(self.url).hostname or ""
 
 
 def address_from(environ: Mapping[str, str]) -> Address:

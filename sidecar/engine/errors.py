@@ -48,6 +48,10 @@ class CouldNotConnect(EngineUnreachable):
     """No connection was made: a retry at once may help."""
 
 
+class SentTooLate(EngineUnreachable):
+    """The deadline passed before a request was sent: nothing is said of the engine."""
+
+
 class NotFound(EngineRefused):
     """Something other than the requested container does not exist."""
 
@@ -163,7 +167,8 @@ def error_of_status(
 
 
 def _name_of(method: str, url: str) -> str:
-    name = name_call(method, urlsplit(url).path)
+    parts = urlsplit(url)
+    name = name_call(method, f"{parts.path}?{parts.query}")
     return f" ({name})" if name else ""
 
 

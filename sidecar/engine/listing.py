@@ -15,7 +15,12 @@ from sidecar.core.ports.engine import (
 from sidecar.engine import api_types, containers, requests
 from sidecar.engine.client import Client
 from sidecar.engine.containers import STACK_LABEL, OwnerClaim
-from sidecar.engine.errors import TRANSLATED_ERRORS, ConnectionBroke, engine_error
+from sidecar.engine.errors import (
+    TRANSLATED_ERRORS,
+    ConnectionBroke,
+    SentTooLate,
+    engine_error,
+)
 from sidecar.engine.membership import Membership
 
 FIRST_SILENCE_S = 5.0
@@ -116,10 +121,12 @@ class Lister:
     ) -> Container | None:
         if isinstance(error, ContainerGone):
             return None
-        if isinstance(error, EngineUnreachable):
+        is_late = isinstance(error, SentTooLate)
+        if isinstance(error, EngineUnreachable) and not is_late:
             raise error
         fault = str(error)
-        if isinstance(error, EngineTimeout) and not isinstance(error, ConnectionBroke):
+        is_silent = isinstance(error, EngineTimeout)
+        if is_late or (is_silent and not isinstance(error, ConnectionBroke)):
             self._silent += 1
             fault = f"{error} (within {patience_s:.0f} s)"
         return self._from_list_alone(entry, fault)

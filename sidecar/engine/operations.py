@@ -27,6 +27,8 @@ Operation = Literal[
     "remove",
     "plan",
     "rename",
+    "pause",
+    "network",
     "events",
 ]
 CallStatus = Literal["ok", "unreachable", "timeout", "refused", "gone"]

@@ -94,12 +94,13 @@ def _endpoints(original: Original, network_mode: str) -> dict[str, Json]:
         return {}
     networks = original.network_settings.networks or {}
     return {
-        name: _endpoint_settings(original.id, at or EndpointSettings())
+        name: endpoint_settings(original.id, at or EndpointSettings())
         for name, at in networks.items()
     }
 
 
-def _endpoint_settings(container_id: str, at: EndpointSettings) -> Json:
+def endpoint_settings(container_id: str, at: EndpointSettings) -> Json:
+    """The settings that the container was given on a network, as for a create."""
     settings: Mapping[str, Any] = {
         "Aliases": _aliases(container_id, at),
         "IPAMConfig": at.ipam,

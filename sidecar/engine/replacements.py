@@ -1,7 +1,6 @@
 """Requests that plan and create an equal container, in the thread of the call."""
 
 import contextlib
-from urllib.parse import quote
 
 import msgspec
 
@@ -22,7 +21,6 @@ from sidecar.engine.replacement_types import (
     Original,
 )
 
-_JSON = {"Content-Type": "application/json"}
 _SHOWN_DIFFERENCES = 3
 
 
@@ -77,25 +75,15 @@ def create_replacement(client: Client, plan: Replacement) -> Container:
         client.url_of("/containers/create"),
         params={"name": plan.name},
         data=plan.body,
-        headers=_JSON,
+        headers=requests.JSON,
     )
     raise_for_status(answer, client.mask)
     created = parse(answer.json(), CreatedContainer)
     for network, settings in plan.networks:
-        _connect(client, created.id, network, settings)
+        requests.connect(client, created.id, network, settings)
     raw = requests.inspect_with_owner(client, created.id)
     different = list(differences(msgspec.json.decode(plan.original), raw))
     if different:
         names = ", ".join(different[:_SHOWN_DIFFERENCES])
         raise EngineRefused(f"the engine made a container that differs in {names}")
     return containers.read_container(raw, client.mask)
-
-
-def _connect(client: Client, container_id: str, network: str, settings: bytes) -> None:
-    body = {"Container": container_id, "EndpointConfig": msgspec.Raw(settings)}
-    answer = client.post(
-        client.url_of(f"/networks/{quote(network, safe='')}/connect"),
-        data=msgspec.json.encode(body),
-        headers=_JSON,
-    )
-    raise_for_status(answer, client.mask)

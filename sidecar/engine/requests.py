@@ -23,6 +23,7 @@ from sidecar.engine.errors import NotFound, error_of_answer, raise_for_status
 from sidecar.engine.membership import Membership
 from sidecar.engine.podman import PS_COLUMNS
 
+JSON = {"Content-Type": "application/json"}
 LOG_BYTES = 64 * 1024
 ANSWER_BYTES = 4 * 1024 * 1024
 NO_FILTERS: Mapping[str, list[str]] = MappingProxyType({})
@@ -136,6 +137,34 @@ def send_signal(client: Client, container_id: str, signal: str) -> None:
 def rename(client: Client, container_id: str, name: str) -> None:
     """Give a container another name."""
     client.rename(container_id, name)
+
+
+def connect(client: Client, container_id: str, network: str, settings: bytes) -> None:
+    """Put a container into a network; ``settings`` are the endpoint's, as JSON."""
+    body = {"Container": container_id, "EndpointConfig": msgspec.Raw(settings)}
+    _post_network(client, network, "connect", body)
+
+
+def disconnect(client: Client, container_id: str, network: str) -> None:
+    """Take a container out of a network."""
+    body = {"Container": container_id, "Force": False}
+    _post_network(client, network, "disconnect", body)
+
+
+def check_network(client: Client, network: str) -> None:
+    """Raise NotFound if there is no such network."""
+    read_body(client, f"/networks/{quote(network, safe='')}")
+
+
+def _post_network(
+    client: Client, network: str, act: str, body: Mapping[str, object]
+) -> None:
+    answer = client.post(
+        client.url_of(f"/networks/{quote(network, safe='')}/{act}"),
+        data=msgspec.json.encode(body),
+        headers=JSON,
+    )
+    raise_for_status(answer, client.mask)
 
 
 def remove(client: Client, container_id: str) -> None:

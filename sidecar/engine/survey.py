@@ -58,6 +58,18 @@ async def survey_stack(link: EngineConnection, stack: str, own_id: str = "") -> 
     )
 
 
+async def survey_container(
+    link: EngineConnection, stack: str, container_id: str
+) -> ServiceFacts | None:
+    """The facts of one container; None: it is not of the project. EngineError."""
+
+    def survey(client: Client) -> ServiceFacts | None:
+        services = _Surveyor(client, stack, "").services(container_id)
+        return next((service.facts for service in services), None)
+
+    return await link.ask("inspect", survey, _ONE_S * 2)
+
+
 class _Surveyor:
     def __init__(self, client: Client, stack: str, own_id: str) -> None:
         self._client = client
@@ -72,7 +84,7 @@ class _Surveyor:
         by_service: dict[str, SurveyedService] = {}
         for entry in containers.read_list(raw)[:MOST_CONTAINERS]:
             try:
-                services = list(self._services(entry.id))
+                services = list(self.services(entry.id))
             except (*TRANSLATED_ERRORS, EngineError) as error:
                 if isinstance(engine_error(error), EngineUnreachable):
                     raise
@@ -85,7 +97,7 @@ class _Surveyor:
             tuple(by_service.values()), tuple(unreadable), clock_ahead_s, root_folder
         )
 
-    def _services(self, container_id: str) -> Iterator[SurveyedService]:
+    def services(self, container_id: str) -> Iterator[SurveyedService]:
         """The container's facts; nothing for a container that is not of the stack."""
         with self._client.within(_ONE_S):
             raw = requests.inspect_with_owner(self._client, container_id)

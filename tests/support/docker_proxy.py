@@ -92,8 +92,13 @@ class DockerProxy:
         return tuple(
             request
             for request in self._refused
-            if not name_call(request.method, request.path.partition("?")[0])
+            if not name_call(request.method, request.path)
         )
+
+    @property
+    def connection_count(self) -> int:
+        """Number of open connections of clients."""
+        return len(self._links)
 
     def limit_to(self, features: Collection[Feature]) -> None:
         """Allow only the calls of these features from now on."""

@@ -10,6 +10,7 @@ from sidecar.config.load import load
 from sidecar.config.settings import Settings
 from sidecar.core.model.backup_settings import BackupSettings, RestoreTestSettings
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
@@ -23,7 +24,7 @@ BACKUP = BackupSettings(path=("/data/w",), cron="0 3 * * *")
 TESTED = replace(BACKUP, restore_test=RestoreTestSettings())
 WALLET = InstanceId("wallet", 1)
 COPIES = {Feature.BACKUP, Feature.RESTORE}
-REPLACEMENT = {Feature.CREATE, Feature.RECREATE}
+REPLACEMENT = {Feature.CREATE, Feature.RECREATE, Feature.CONNECT}
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_half_done_recreate_is_ended_although_the_settings_have_none(
     plain: Settings,
 ) -> None:
     half_done = Instance(WALLET, "wallet", set_aside="wallet-1.set-aside-by-sidecar")
-    state = replace(STATE, instances={WALLET: half_done})
+    state = replace(STATE, instances=build_table({WALLET: half_done}))
     assert FeaturesInUse(lambda: plain, lambda: state, LINK)() == REPLACEMENT
 
 

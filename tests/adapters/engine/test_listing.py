@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.core.model.container import Container, Status
 from sidecar.core.ports.engine import EngineTimeout, EngineUnreachable
-from sidecar.engine import listing
+from sidecar.engine import docker, listing
 from tests.support.engine_connection import (
     OWN,
     Requests,
@@ -116,6 +116,15 @@ async def test_inspect_without_end_has_its_own_time_limit(
     assert "in time" in containers["bad"].fault
 
 
+async def test_inspect_whose_time_passed_before_it_was_sent_is_no_lost_engine(
+    server: EngineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "FIRST_SILENCE_S", 0.0)
+    containers = await list_by_service(server)
+    assert "its deadline has passed" in containers["bad"].fault
+    assert containers["wallet"].fault == ""
+
+
 async def test_many_silent_inspects_leave_time_for_the_others(
     server: EngineServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +139,17 @@ async def test_many_silent_inspects_leave_time_for_the_others(
     faults = sorted(containers[f"silent{number}"].fault for number in range(3))
     waited = [fault.rpartition("(")[2] for fault in faults]
     assert waited == ["within 0 s)", "within 0 s)", "within 1 s)"]
+
+
+async def test_next_list_has_time_for_each_container_of_the_last(
+    server: EngineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_engine(link_to(server, [])) as engine:
+        await engine.containers()
+        monkeypatch.setattr(docker, "_LIST_S", 0.0)
+        monkeypatch.setattr(docker, "_LIST_EACH_S", 10.0)
+        containers = await engine.containers()
+    assert [container.fault for container in containers] == ["", ""]
 
 
 async def test_an_inspect_whose_connection_breaks_is_asked_once_more(
