@@ -7,6 +7,7 @@ own, byte for byte.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
@@ -19,6 +20,9 @@ from sidecar.telemetry.metric_definitions import MetricDefinition
 
 PIECE_CHARACTERS = 32 * 1024
 """Size of one piece; it takes half a millisecond."""
+
+PIECE_S = 0.005
+"""A piece ends after that time where thousands of targets have little to say."""
 
 _TOTAL = "_total"
 _KNOWN = re.compile(
@@ -116,15 +120,17 @@ def quote_label(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def pieces(texts: Iterable[str]) -> Iterator[bytes]:
-    """Join texts to pieces of about PIECE_CHARACTERS."""
+def pieces(
+    texts: Iterable[str], read_clock: Callable[[], float] = time.perf_counter
+) -> Iterator[bytes]:
+    """Join texts to pieces of about PIECE_CHARACTERS, or of PIECE_S to make."""
     parts: list[str] = []
-    size = 0
+    size, began_s = 0, read_clock()
     for text in texts:
         parts.append(text)
         size += len(text)
-        if size >= PIECE_CHARACTERS:
+        if size >= PIECE_CHARACTERS or read_clock() - began_s >= PIECE_S:
             yield "".join(parts).encode()
-            parts, size = [], 0
+            parts, size, began_s = [], 0, read_clock()
     if parts:
         yield "".join(parts).encode()

@@ -10,8 +10,9 @@ do not edit.
 as exemplar (`incident_id`) when the `Accept` header asks for it. Every label has
 few values: a `target` is a watched name (with the replica's number where there are
 several), and its series leave with it. Counters start at zero for every outcome that
-can be foreseen, so `increase()` sees the first one. Beside these there are the usual
-`process_*` metrics of the sidecar itself.
+can be foreseen, so `increase()` sees the first one; with more than 500 targets a
+series begins with its first count, so that a scrape stays small. Beside these there
+are the usual `process_*` metrics of the sidecar itself.
 
 | name | type | labels | meaning |
 |---|---|---|---|

@@ -5,7 +5,7 @@ a scrape may pause while the loop goes on: owners may be added or dropped meanwh
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -28,18 +28,22 @@ class CounterFamily:
 
     def __init__(self, spec: MetricDefinition) -> None:
         self._spec = spec
-        self._owners: dict[str, dict[tuple[str, ...], _Count]] = {}
+        self._owners: dict[str, _OwnedCounts] = {}
 
     @property
     def is_by_target(self) -> bool:
         """Do its series belong to targets, and leave with them?"""
         return self._spec.labels[0] == "target"
 
-    def start(self, owner: str, rest: Iterable[tuple[str, ...]]) -> None:
-        """Begin these series at zero, unless they exist."""
-        series = self._owners.setdefault(owner, {})
-        for labels in rest:
-            series.setdefault(labels, _ZERO)
+    def start(self, owner: str, rest: tuple[tuple[str, ...], ...]) -> None:
+        """Begin these series at zero, unless they exist.
+
+        The tuple is kept: thousands of targets share it.
+        """
+        series = self._owners.setdefault(owner, _OwnedCounts())
+        if series.begun is not rest:
+            new = (labels for labels in rest if labels not in series.begun)
+            series.begun = (*series.begun, *new) if series.begun else rest
 
     def add(
         self,
@@ -49,9 +53,9 @@ class CounterFamily:
         exemplar: Exemplar | None = None,
     ) -> None:
         """Count one, or another amount."""
-        series = self._owners.setdefault(owner, {})
-        old = series.get(rest, _ZERO)
-        series[rest] = _Count(old.value + amount, exemplar or old.exemplar)
+        counts = self._owners.setdefault(owner, _OwnedCounts()).counts
+        old = counts.get(rest, _ZERO)
+        counts[rest] = _Count(old.value + amount, exemplar or old.exemplar)
 
     def forget(self, owner: str) -> None:
         """Drop every series of this owner."""
@@ -67,6 +71,21 @@ class CounterFamily:
                 lines.line(name, rest, count.value, scrape.tail(count.exemplar))
                 for rest, count in series.items()
             )
+
+
+class _OwnedCounts:
+    """The series of one owner: ``begun`` at zero; ``counts`` of what was counted."""
+
+    __slots__ = ("begun", "counts")
+
+    def __init__(self) -> None:
+        self.begun: tuple[tuple[str, ...], ...] = ()
+        self.counts: dict[tuple[str, ...], _Count] = {}
+
+    def items(self) -> Iterator[tuple[tuple[str, ...], _Count]]:
+        """All series with their counts: those that were begun first."""
+        for labels in dict.fromkeys((*self.begun, *self.counts)):
+            yield labels, self.counts.get(labels, _ZERO)
 
 
 class _Buckets:

@@ -110,6 +110,14 @@ _LOAD = (
     ),
     PanelSpec(
         Kind.SERIES,
+        "Delay of probes",
+        "How late probes begin: with much of the interval, more is asked than this "
+        "machine can do.",
+        "s",
+        (_gauge("sidecar_probe_delay_seconds"),),
+    ),
+    PanelSpec(
+        Kind.SERIES,
         "Processor",
         "The share of one core.",
         "percentunit",

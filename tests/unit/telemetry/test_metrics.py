@@ -32,7 +32,12 @@ from sidecar.core.model.probe_result import (
     probe_success,
 )
 from sidecar.core.model.probe_settings import ElectronCashProbe
-from sidecar.core.model.target import InstanceId, RestartSettings, RollingSettings
+from sidecar.core.model.target import (
+    InstanceId,
+    RestartSettings,
+    RollingSettings,
+    Target,
+)
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.telemetry.metric_definitions import DEFINITIONS, MetricType, write_document
@@ -83,9 +88,14 @@ PROMISED = {
 class Scraped:
     """A world with metrics, and a look at one sample of a scrape."""
 
-    def __init__(self, *, planned: tuple[PlannedTime, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        planned: tuple[PlannedTime, ...] = (),
+        targets: tuple[Target, ...] = (WALLET, SERVICE),
+    ) -> None:
         self.metrics = Metrics(CollectorRegistry(), "1.2.3", lambda: planned)
-        self.world = MessageWorld(listeners=(self.metrics,))
+        self.world = MessageWorld(targets=targets, listeners=(self.metrics,))
 
     async def samples(self) -> list[Sample]:
         pieces, content_type = await self.metrics.scrape("text/plain")
@@ -393,6 +403,20 @@ async def test_lines_of_a_log_are_counted() -> None:
         assert value == expected
 
 
+async def test_series_that_begin_later_join_those_of_their_owner() -> None:
+    scraped = Scraped()
+    for outcome in ("ok", "failed", "ok"):
+        scraped.metrics.register_engine_calls(("list",), (outcome,))
+    scraped.metrics.engine_request("list", "ok", 0.1)
+    name = "sidecar_engine_requests_total"
+    values = {
+        tuple(s.labels.values()): s.value
+        for s in await scraped.samples()
+        if s.name == name
+    }
+    assert values == {("list", "ok"): 1.0, ("list", "failed"): 0.0}
+
+
 async def test_probe_duration_is_scraped() -> None:
     scraped = Scraped()
     scraped.world.probe("electron-cash", probe_success(), took_s=0.25)
@@ -421,6 +445,18 @@ async def test_a_target_that_appears_later_starts_at_zero_too() -> None:
         await scraped.value("sidecar_probes_total", target="late", outcome="success")
         == 0
     )
+
+
+async def test_series_of_501_targets_begin_with_their_first_count() -> None:
+    names = [f"many-{number}" for number in range(501)]
+    scraped = Scraped(
+        targets=tuple(
+            replace(SERVICE, name=name, service=name, depends_on=()) for name in names
+        )
+    )
+    scraped.world.works("many-7")
+    counted = [s for s in await scraped.samples() if s.name == "sidecar_probes_total"]
+    assert [s.labels["target"] for s in counted] == ["many-7"]
 
 
 async def test_openmetrics_carries_the_incident_as_exemplar() -> None:

@@ -1,7 +1,8 @@
 """The last probe results, kept as evidence."""
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.event import ContainersListed
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import ContainersListed, Event, ProbeCompleted
 from sidecar.core.model.target import InstanceId
 from sidecar.telemetry.recent_probes import KEPT, RecentProbes
 from tests.support.message_world import MessageWorld
@@ -52,3 +53,23 @@ def test_probes_of_all_runs_are_given_for_the_page() -> None:
     verdicts = [probe.outcome.verdict for probe in recent.probes_of(ROOT)]
     assert verdicts == ["failure", "failure", "failure", "success"]
     assert recent.probes_of(InstanceId("gone", 1)) == ()
+
+
+def test_kept_probes_are_those_that_came() -> None:
+    recent = RecentProbes()
+    world = MessageWorld(listeners=(recent,))
+    events: list[ProbeCompleted] = []
+    send = world.send
+
+    def note_and_send(event: Event) -> tuple[Decision, ...]:
+        events.extend([event] if isinstance(event, ProbeCompleted) else [])
+        return send(event)
+
+    world.send = note_and_send  # type: ignore[method-assign]  # it only notes them
+    world.works("electron-cash", times=KEPT - 2)
+    world.fails("electron-cash", Cause.REFUSED, 1)
+    world.fails("electron-cash", Cause.HUNG, 2)
+    world.works("electron-cash", times=1)
+    kept = recent.probes_of(ROOT)
+    assert kept == tuple(events[-KEPT:])
+    assert kept[0].outcome is kept[1].outcome
