@@ -8,6 +8,7 @@ however many others are slow.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
@@ -141,6 +142,8 @@ class ConnectionLimits:
         self._connection_count = 0
         self._heads_bytes = 0
         self._large_bytes = 0
+        self._large: Counter[int] = Counter()
+        """The clients that get each large body, by its identity."""
 
     @property
     def open_connections(self) -> int:
@@ -163,13 +166,23 @@ class ConnectionLimits:
             self.waiting.close_longest_head()
 
     @contextmanager
-    def reserve_bytes(self, size_bytes: int) -> Iterator[bool]:
-        """Reserve memory while a large answer is sent. False: the limit is reached."""
-        if self._large_bytes + size_bytes > max(LARGE_ANSWERS_BYTES, size_bytes):
+    def reserve(self, body: bytes) -> Iterator[bool]:
+        """Reserve memory while a large answer is sent. False: the limit is reached.
+
+        A body that several clients get needs its memory once.
+        """
+        key = id(body)  # It lives until the last client has it.
+        new_bytes = 0 if key in self._large else len(body)
+        most_bytes = max(LARGE_ANSWERS_BYTES, new_bytes)
+        if new_bytes and self._large_bytes + new_bytes > most_bytes:
             yield False
             return
-        self._large_bytes += size_bytes
+        self._large_bytes += new_bytes
+        self._large[key] += 1
         try:
             yield True
         finally:
-            self._large_bytes -= size_bytes
+            self._large[key] -= 1
+            if not self._large[key]:
+                del self._large[key]
+                self._large_bytes -= len(body)

@@ -33,7 +33,7 @@ class KeptValue(Generic[T]):
         task = self._task
         if task is None or (task.done() and self._is_old()):
             task = self._task = asyncio.create_task(self._make_in_time())
-            task.add_done_callback(_ignore_failure)
+            task.add_done_callback(ignore_failure)
         return await asyncio.shield(task)
 
     async def close(self) -> None:
@@ -56,7 +56,7 @@ class KeptValue(Generic[T]):
             self._until_mono = self._clock.now().mono + kept_s
 
 
-def _ignore_failure(task: asyncio.Task[T]) -> None:
-    """Take note of a failure: every client that asked for the value may have left."""
+def ignore_failure(task: asyncio.Task[T]) -> None:
+    """Take note of a failure: every client that asked for it may have left."""
     if not task.cancelled():
         task.exception()

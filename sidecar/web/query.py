@@ -5,6 +5,7 @@ from aiohttp import web
 from sidecar.web.response import RequestRefused
 
 _MAX_SHOWN = 20
+_SWITCH = {"0": False, "1": True}
 
 
 def parse_query(request: web.Request, **defaults: str) -> dict[str, str]:
@@ -23,3 +24,11 @@ def parse_query(request: web.Request, **defaults: str) -> dict[str, str]:
     if len(request.query) > len(parameters):
         raise RequestRefused(400, "a parameter is given more than once")
     return defaults | parameters
+
+
+def parse_switch(query: dict[str, str], name: str, meaning: str) -> bool:
+    """The value of a parameter that is 1 or 0. RequestRefused for any other."""
+    value = query[name]
+    if value not in _SWITCH:
+        raise RequestRefused(400, f"{name}={value[:_MAX_SHOWN]}: give 1 {meaning}")
+    return _SWITCH[value]

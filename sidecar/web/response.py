@@ -42,10 +42,20 @@ class RequestRefused(Exception):
         self.retry_after_s = retry_after_s
 
 
+def encode_json(value: msgspec.Struct) -> bytes:
+    """The value in JSON."""
+    return msgspec.json.encode(value, enc_hook=_without_nesting)
+
+
 def json_response(value: msgspec.Struct, status: int = 200) -> web.Response:
     """A JSON response that nobody may cache."""
+    return json_body_response(encode_json(value), status)
+
+
+def json_body_response(body: bytes, status: int = 200) -> web.Response:
+    """The same, of a value that was encoded before."""
     return web.Response(
-        body=msgspec.json.encode(value, enc_hook=_without_nesting),
+        body=body,
         status=status,
         content_type="application/json",
         charset="utf-8",
@@ -73,14 +83,6 @@ def cacheable_response(
     return web.Response(
         body=body, content_type=content_type, charset="utf-8", headers=headers
     )
-
-
-def cacheable_json(
-    request: web.Request, answer: msgspec.Struct, max_age_s: int
-) -> web.Response:
-    """A JSON response that anybody may keep for ``max_age_s``."""
-    body = msgspec.json.encode(answer)
-    return cacheable_response(request, body, "application/json", max_age_s)
 
 
 def error_response(status: int, error: str) -> web.Response:

@@ -187,7 +187,7 @@ class WebServer:
             body = response.body if isinstance(response, web.Response) else None
             if not isinstance(body, bytes) or len(body) <= ONE_PIECE_BYTES:
                 return response
-            with self._connection_limits.reserve_bytes(len(body)) as is_reserved:
+            with self._connection_limits.reserve(body) as is_reserved:
                 if not is_reserved:
                     return error_response(
                         503, "too many large answers are sent: ask later"

@@ -174,6 +174,10 @@ class Tab:
         ]
 
 
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+"""Each network that another test creates or removes ends the requests under way."""
+
+
 def _is_complaint(method: str, parameters: Mapping[str, Any]) -> bool:
     """Does the browser report an error, or content that the page's policy forbids?"""
     match method:
@@ -182,7 +186,8 @@ def _is_complaint(method: str, parameters: Mapping[str, Any]) -> bool:
         case "Runtime.consoleAPICalled":
             return bool(parameters["type"] == "error")
         case "Log.entryAdded":
-            return bool(parameters["entry"]["level"] == "error")
+            entry = parameters["entry"]
+            return entry["level"] == "error" and NETWORK_CHANGED not in entry["text"]
         case "Audits.issueAdded":
             return bool(parameters["issue"]["code"] == "ContentSecurityPolicyIssue")
         case _:

@@ -1,7 +1,7 @@
 """``python -m tests.support.page_pictures FOLDER`` writes pictures of the status page.
 
-Desktop in light and dark, phone, wall screen, Korean, an incident, sign-in: for people
-to look at.
+Desktop in light and dark, phone, wall screen, Korean, an incident, a drill, sign-in:
+for people to look at.
 """
 
 import asyncio
@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Trigger
+from sidecar.core.model.drill_event import DrillRequested
+from sidecar.core.model.drill_fault import DrillFault
 from sidecar.web.session import COOKIE
 from tests.support.api_services import ApiServiceFakes
 from tests.support.chromium import Tab, run_chromium
@@ -61,6 +64,33 @@ async def take_pictures(folder: Path) -> None:
             await _picture(tab, f"{host.url}login?lang=ko", folder / "login.png")
             await tab.set_cookie(host.url, COOKIE, host.cookie)
             await _pictures_of_incident(tab, host, folder)
+        await _pictures_of_drill(await browser.new_tab(), folder)
+
+
+async def _pictures_of_drill(tab: Tab, folder: Path) -> None:
+    fakes = make_page_world()
+    host = PageHost(fakes)
+    settle(fakes)
+    world = fakes.world
+    instance_id = world.instance(WALLET).id
+    order = DrillRequested(
+        world.now,
+        "1",
+        instance_id,
+        DrillFault.HANG,
+        Trigger.OPERATOR,
+        True,
+    )
+    world.send(order)
+    async with host.serve():
+        for scheme in ("light", "dark"):
+            await tab.emulate(width=1280, height=900, scheme=scheme)
+            await _picture(tab, host.url, folder / f"drill-visitor-{scheme}.png")
+        await tab.set_cookie(host.url, COOKIE, host.cookie)
+        await tab.emulate(width=1280, height=900)
+        for language in ("en", "ko"):
+            url = f"{host.url}?lang={language}"
+            await _picture(tab, url, folder / f"drill-{language}.png")
 
 
 async def _pictures_of_incident(tab: Tab, host: PageHost, folder: Path) -> None:

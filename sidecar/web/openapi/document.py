@@ -96,7 +96,7 @@ def _describe(
         schema = schemas[operation.body]
         media_type = _FORM if operation.is_form else _JSON
         described["requestBody"] = {"content": {media_type: {"schema": schema}}}
-        if operation.is_form:
+        if operation.is_form or _has_required(operation.body):
             described["requestBody"]["required"] = True
     described["responses"] = {
         str(status): _answer(operation, status, content, schemas)
@@ -118,6 +118,11 @@ def _security(operation: Operation) -> Iterator[Json]:
         yield {_SESSION: []}
     if operation.shows_more_with_token or operation.shows_more_with_session:
         yield {}
+
+
+def _has_required(body: type[msgspec.Struct]) -> bool:
+    """Does the body have a field that must be given?"""
+    return any(field.required for field in msgspec.structs.fields(body))
 
 
 def _operation_id(operation: Operation) -> str:

@@ -1,8 +1,6 @@
 """The page's content, for each kind of viewer and each language."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from typing import TypeVar
 from zlib import crc32
 
 from sidecar.core.model.state import State
@@ -16,19 +14,18 @@ from sidecar.web.page.page_views import (
     build_target_views,
 )
 from sidecar.web.page.plot_view import build_plot
+from sidecar.web.page.shown_targets import choose_shown
 from sidecar.web.page.sources import PageSources
 from sidecar.web.page.templates import Templates, load_templates
 from sidecar.web.page.texts import PageTexts, dom_id, machine_time
 from sidecar.web.services import ApiServices
 from sidecar.web.session import Viewer
+from sidecar.web.shared_answer import SharedAnswer
+from sidecar.web.turns import collect_in_turns, in_turns
 from sidecar.web.views.public_state import public_state
 from sidecar.web.views.status import certain_times
 
-T = TypeVar("T")
 Snapshot = dict[str, object]
-
-TURN_TARGETS = 50
-"""Targets that are looked at before other requests get their turn."""
 
 
 class PageContent:
@@ -45,6 +42,7 @@ class PageContent:
         self._writers: dict[tuple[str, bool], FragmentWriter] = {}
         self._revision = sources.revision
         self._templates: Templates | None = None
+        self._shared_public_state = SharedAnswer(self._make_public_state)
 
     # --- preparation
 
@@ -130,8 +128,8 @@ class PageContent:
             "html": html | await self.plots(facts, writer, texts),
         }
 
-    def facts(self, state: State, *, is_operator: bool) -> PageFacts:
-        """Facts for the page at this moment."""
+    def facts(self, state: State, *, is_operator: bool, search: str = "") -> PageFacts:
+        """Facts for the page at this moment; ``search`` bounds the targets."""
         services = self.services
         return PageFacts(
             state,
@@ -139,19 +137,22 @@ class PageContent:
             services.components(),
             certain_times(services.schedule.upcoming_times(1)),
             is_operator,
+            search,
         )
 
     async def state_for(self, viewer: Viewer) -> State:
         """The state that this viewer may see."""
-        state, now = self.services.state(), self.services.clock.now()
         if viewer.is_operator:
-            return state
+            return self.services.state()
+        return await self._shared_public_state.get()
+
+    async def _make_public_state(self) -> State:
+        state, now = self.services.state(), self.services.clock.now()
         return await asyncio.to_thread(public_state, state, now)
 
     async def views(self, facts: PageFacts, texts: PageTexts) -> PageViews:
         """All views, made with a turn for others after every few targets."""
-        views = build_target_views(facts, texts)
-        targets = [view async for view in in_turns(views)]
+        targets = await collect_in_turns(build_target_views(facts, texts))
         return build_page_views(facts, targets, texts)
 
     def title(self, views: PageViews) -> str:
@@ -172,7 +173,7 @@ class PageContent:
     ) -> dict[str, str]:
         """The plots of response times and memory, by their ids, where there are any."""
         fragments: dict[str, str] = {}
-        async for instance in in_turns(facts.state.instances.values()):
+        async for instance in in_turns(choose_shown(facts.state, facts.search)):
             plot = build_plot(self.sources.recent_probes(instance.id), texts)
             if plot is not None:
                 name = f"r-{dom_id(instance.name)}"
@@ -182,11 +183,3 @@ class PageContent:
                 name = f"m-{dom_id(instance.name)}"
                 fragments[name] = writer.render("memory", {"memory": memory})
         return fragments
-
-
-async def in_turns(items: Iterable[T]) -> AsyncIterator[T]:
-    """The items, with a turn for other requests after every TURN_TARGETS."""
-    for nth, item in enumerate(items, 1):
-        yield item
-        if nth % TURN_TARGETS == 0:
-            await asyncio.sleep(0)

@@ -79,6 +79,7 @@ class PageDocument:
             "title": services.stack,
             "level": "idle",
             "is_live": False,
+            "is_reloaded": False,
             "app_version": services.version,
             "version": self._content.templates.version,
             "languages": LANGUAGE_NAMES,
@@ -89,11 +90,16 @@ class PageDocument:
 
     # --- the status page
 
-    async def status_page(self) -> AsyncIterator[str]:
-        """The page in pieces; the head is made before anything is read."""
-        yield self._render("head", is_live=True)
+    async def status_page(self, search: str = "") -> AsyncIterator[str]:
+        """The page in pieces; the head is made before anything is read.
+
+        With ``search``, only the targets whose names contain it. The stream of changes
+        has no such page: browsers load it again every 30 s.
+        """
+        yield self._render("head", is_live=not search, is_reloaded=bool(search))
         state = await self._content.state_for(self.viewer)
-        facts = self._content.facts(state, is_operator=self.viewer.is_operator)
+        is_operator = self.viewer.is_operator
+        facts = self._content.facts(state, is_operator=is_operator, search=search)
         views = await self._content.views(facts, self.texts)
         history = await self._content.history.read(self.texts.zone)
         values = self._values_of(facts, views, history)

@@ -18,6 +18,7 @@ from sidecar.core.reporting.daily_availability import (
 )
 from sidecar.core.reporting.monitored_time import extend_to_now
 from sidecar.web.page.strip_view import DAYS
+from sidecar.web.report_steps import read_steps
 from sidecar.web.services import ApiServices
 
 KEPT_S = 30.0
@@ -100,7 +101,8 @@ class HistoryCache:
             await journal.monitored_intervals(bounds[0], now_wall), now_wall
         )
         builder = DailyBuilder(bounds, watched)
-        async for piece in journal.steps(bounds[0], now_wall):
+        state = self._services.state()
+        async for piece in read_steps(journal, state, bounds[0], now_wall):
             await asyncio.to_thread(builder.add, piece)
         return await asyncio.to_thread(builder.close, now_wall, statuses)
 

@@ -1,6 +1,7 @@
 """The stack as a whole: summary, notices, plans, decisions, Sidecar's own health."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sidecar.core.model.decision import Action, Decision
@@ -9,7 +10,7 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target import Mode
 from sidecar.core.model.target_state import SERVING_STATES, TargetState
 from sidecar.core.ports.loop import Component, PlannedTime
-from sidecar.web.page.target_view import TargetView, Time
+from sidecar.web.page.target_view import LEVEL_ORDER, LEVELS, TargetView, Time
 from sidecar.web.page.texts import PageTexts, machine_time, sentence
 
 SHOWN_NAMES = 6
@@ -62,15 +63,21 @@ def build_summary(
     texts: PageTexts,
     *,
     is_ready: bool,
+    hidden: Mapping[str, int] = MappingProxyType({}),
 ) -> Summary:
-    """The answer to the one question: does everything work? ``views``: roots first."""
+    """The answer to the one question: does everything work? ``views``: roots first.
+
+    ``hidden``: numbers of further targets, by state. None is worse than those shown.
+    """
     level = _worst_level(views)
     works = sum(view.state in _WORKING for view in views)
+    works += sum(hidden.get(state, 0) for state in _WORKING)
+    total = len(views) + sum(hidden.values())
     repaired = [view.name for view in views if view.state == TargetState.RECOVERING]
     return Summary(
         level,
-        _headline(level, views, texts),
-        texts("summary.counts", works=works, total=len(views)) if views else "",
+        _headline(level, views, texts, hidden),
+        texts("summary.counts", works=works, total=total) if views else "",
         texts("summary.repairing", names=_join(repaired, texts)) if repaired else "",
         payments[0] if payments else "",
         tuple(_notices(state, texts, is_ready=is_ready)),
@@ -78,15 +85,19 @@ def build_summary(
 
 
 _WORKING = frozenset(state.value for state in SERVING_STATES)
-_LEVEL_ORDER = ("bad", "busy", "warn", "idle", "ok")
 
 
 def _worst_level(views: Sequence[TargetView]) -> str:
     levels = {view.level for view in views}
-    return next((level for level in _LEVEL_ORDER if level in levels), "idle")
+    return next((level for level in LEVEL_ORDER if level in levels), "idle")
 
 
-def _headline(level: str, views: Sequence[TargetView], texts: PageTexts) -> str:
+def _headline(
+    level: str,
+    views: Sequence[TargetView],
+    texts: PageTexts,
+    hidden: Mapping[str, int],
+) -> str:
     """The sentence about the worst level, with the names of its targets.
 
     What is being repaired does not work either.
@@ -101,14 +112,14 @@ def _headline(level: str, views: Sequence[TargetView], texts: PageTexts) -> str:
         if view.level == level
         or (level == "bad" and view.state == TargetState.RECOVERING)
     ]
-    return texts(f"summary.{level}", names=_join(names, texts))
+    more = sum(n for state, n in hidden.items() if LEVELS[TargetState(state)] == level)
+    return texts(f"summary.{level}", names=_join(names, texts, more))
 
 
-def _join(names: Sequence[str], texts: PageTexts) -> str:
+def _join(names: Sequence[str], texts: PageTexts, unnamed: int = 0) -> str:
     text = ", ".join(names[:SHOWN_NAMES])
-    if len(names) <= SHOWN_NAMES:
-        return text
-    return texts("summary.and_more", names=text, count=len(names) - SHOWN_NAMES)
+    more = max(0, len(names) - SHOWN_NAMES) + unnamed
+    return texts("summary.and_more", names=text, count=more) if more else text
 
 
 def _notices(state: State, texts: PageTexts, *, is_ready: bool) -> Iterator[str]:

@@ -35,6 +35,9 @@ LEVELS = {
 }
 """How urgent a state is. Each state has a shape of its own as well."""
 
+LEVEL_ORDER = ("bad", "busy", "warn", "idle", "ok")
+"""The levels, the most urgent first."""
+
 
 class Time(NamedTuple):
     """An instant for machines and for people."""
@@ -165,6 +168,10 @@ def _describe_work(
     state: State, instance: Instance, now: Moment, texts: PageTexts
 ) -> Iterator[str]:
     """Sentences without text from others, so that visitors may read them."""
+    drill = state.drill
+    if drill is not None and drill.instance == instance.id:
+        began = texts.clock(drill.began.wall, now.wall)
+        yield texts("doing.drill", fault=drill.fault, began=began)
     until = state.paused.get(instance.id.target, 0.0)
     if until == float("inf"):
         yield texts("doing.paused")

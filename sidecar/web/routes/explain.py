@@ -24,6 +24,7 @@ class ExplainRoutes:
         parse_query(request)
         state, now = self._services.state(), self._services.clock.now()
         instance = find_instance(state, request.match_info["target"])
-        planned = self._services.schedule.upcoming_times(1)
+        upcoming = self._services.schedule.upcoming_times(1)
+        planned = [time for time in upcoming if time.target == instance.id.target]
         explanation = explain(state, instance.id, now)
         return json_response(show_explanation(state, explanation, now, planned))

@@ -6,10 +6,17 @@ from msgspec import Struct
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.text.known_names import list_known
 from sidecar.web.query import parse_query
-from sidecar.web.response import RequestRefused, json_response
+from sidecar.web.response import (
+    RequestRefused,
+    encode_json,
+    json_body_response,
+    json_response,
+)
 from sidecar.web.services import ApiServices
+from sidecar.web.shared_answer import SharedAnswer
 from sidecar.web.streaming import stream_response
 from sidecar.web.target_names import unknown_target
+from sidecar.web.turns import collect_in_turns
 from sidecar.web.views import health, status
 from sidecar.web.views.index import index_text
 
@@ -20,6 +27,7 @@ class HealthRoutes:
     def __init__(self, services: ApiServices, *, has_page: bool = False) -> None:
         self._services = services
         self._has_page = has_page
+        self._shared_health = SharedAnswer(self._write_health)
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of these endpoints."""
@@ -44,7 +52,13 @@ class HealthRoutes:
         return _answer_health(*health.components(self._services.components()))
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        return _answer_health(*health.health_of_all(self._services.state()))
+        well, body = await self._shared_health.get()
+        return json_body_response(body, 200 if well else 503)
+
+    async def _write_health(self) -> tuple[bool, bytes]:
+        views = await collect_in_turns(health.health_of_each(self._services.state()))
+        well, answer = health.health_of_all(views)
+        return well, encode_json(answer)
 
     async def _healthz_target(self, request: web.Request) -> web.Response:
         name, state = request.match_info["target"], self._services.state()

@@ -8,15 +8,13 @@ from sidecar.api_types.status import IncidentList
 from sidecar.web import late_modules
 from sidecar.web.auth import is_authorised
 from sidecar.web.incident_reader import IncidentReader
-from sidecar.web.query import parse_query
-from sidecar.web.response import RequestRefused, json_response
+from sidecar.web.query import parse_query, parse_switch
+from sidecar.web.response import json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.views import status
 
 if TYPE_CHECKING:
     from sidecar.core.reporting.incident_review import IncidentReview
-
-_YES_OR_NO = {"1": True, "0": False}
 
 
 class IncidentRoutes:
@@ -36,14 +34,9 @@ class IncidentRoutes:
         ]
 
     async def _list(self, request: web.Request) -> web.Response:
-        open_flag = parse_query(request, open="0")["open"]
-        if open_flag not in _YES_OR_NO:
-            raise RequestRefused(
-                400, f"open={open_flag[:20]}: give 1 for open incidents alone"
-            )
-        incidents = await self._services.journal.incidents(
-            open_only=_YES_OR_NO[open_flag]
-        )
+        query = parse_query(request, open="0")
+        open_only = parse_switch(query, "open", "for open incidents alone")
+        incidents = await self._services.journal.incidents(open_only=open_only)
         return json_response(
             IncidentList(incidents=tuple(map(status.incident, incidents)))
         )

@@ -4,7 +4,7 @@ They may be cached, and a flood of requests makes no query of the store each.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,13 +16,12 @@ from sidecar.core.ports.loop import PlannedTime
 from sidecar.web import late_modules
 from sidecar.web.kept_value import KeptValue
 from sidecar.web.report_source import ReportSource
-from sidecar.web.response import RequestRefused, cacheable_json, cacheable_response
+from sidecar.web.response import RequestRefused, cacheable_response, encode_json
 from sidecar.web.routes.acknowledge import NotificationServices
 from sidecar.web.services import ApiServices
 from sidecar.web.views import badge, feed, health, status
 
 if TYPE_CHECKING:
-    from sidecar.api_types.statuspage import StatuspageStatus, StatuspageSummary
     from sidecar.web.views.statuspage import StatuspageWriter
 
 DAY_S = 86400.0
@@ -42,10 +41,10 @@ FEED_RESTARTS_S = 7 * DAY_S
 
 
 class _BothAnswers(NamedTuple):
-    """Both answers of Statuspage, made from the same facts."""
+    """Both answers of Statuspage, made from the same facts, in JSON."""
 
-    summary: "StatuspageSummary"
-    status: "StatuspageStatus"
+    summary: bytes
+    status: bytes
 
 
 class PublicRoutes:
@@ -173,12 +172,12 @@ class PublicRoutes:
     # --- Statuspage
 
     async def _answer_summary(self, request: web.Request) -> web.Response:
-        answer = (await self._summary.get()).summary
-        return cacheable_json(request, answer, SUMMARY_KEPT_S)
+        body = (await self._summary.get()).summary
+        return cacheable_response(request, body, "application/json", SUMMARY_KEPT_S)
 
     async def _answer_status(self, request: web.Request) -> web.Response:
-        answer = (await self._summary.get()).status
-        return cacheable_json(request, answer, SUMMARY_KEPT_S)
+        body = (await self._summary.get()).status
+        return cacheable_response(request, body, "application/json", SUMMARY_KEPT_S)
 
     async def _write_summary(self) -> _BothAnswers:
         await late_modules.load(late_modules.STATUSPAGE_VIEWS)
@@ -194,12 +193,15 @@ class PublicRoutes:
             services.stack,
             status.certain_times(services.schedule.upcoming_times(1)),
         )
-        writer = StatuspageWriter(facts, self._texts.words)
-        return await asyncio.to_thread(_write_both, writer)
+        make_writer = partial(StatuspageWriter, facts, self._texts.words)
+        return await asyncio.to_thread(_write_both, make_writer)
 
 
-def _write_both(writer: "StatuspageWriter") -> _BothAnswers:
-    return _BothAnswers(writer.write_summary(), writer.write_status())
+def _write_both(make_writer: Callable[[], "StatuspageWriter"]) -> _BothAnswers:
+    writer = make_writer()
+    return _BothAnswers(
+        encode_json(writer.write_summary()), encode_json(writer.write_status())
+    )
 
 
 def _answer_badge(

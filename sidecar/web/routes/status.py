@@ -3,10 +3,12 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from itertools import chain
 
 import msgspec
 from aiohttp import hdrs, web
 
+from sidecar.core.ports.loop import PlannedTime
 from sidecar.web.event_stream import (
     HEARTBEAT,
     STREAM_BEGIN,
@@ -15,12 +17,23 @@ from sidecar.web.event_stream import (
 )
 from sidecar.web.listener_pool import ListenerPool
 from sidecar.web.query import parse_query
-from sidecar.web.response import RequestRefused, json_response
+from sidecar.web.response import (
+    RequestRefused,
+    encode_json,
+    json_body_response,
+    json_response,
+)
 from sidecar.web.services import ApiServices
+from sidecar.web.shared_answer import SharedAnswer
 from sidecar.web.streaming import write_chunk
+from sidecar.web.turns import collect_in_turns, in_turns
 from sidecar.web.views import forecast, health, status, traefik
 
 DEFAULT_PLANNED, MAX_PLANNED = 5, 100
+TURN_TIMES = 500
+"""Times of schedules that are worked out before others get their turn."""
+
+Planned = tuple[PlannedTime, ...]
 _COUNT = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -34,6 +47,7 @@ class StatusRoutes:
         self._services = services
         self._listeners = listeners
         self._heartbeat_s = heartbeat_s
+        self._shared_status = SharedAnswer(self._write_status)
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of these endpoints."""
@@ -46,18 +60,28 @@ class StatusRoutes:
         ]
 
     async def _status(self, _: web.Request) -> web.Response:
+        return json_body_response(await self._shared_status.get())
+
+    async def _write_status(self) -> bytes:
         services = self._services
+        planned = await self._planned_by_target(DEFAULT_PLANNED)
+        state, now = services.state(), services.clock.now()
         ready, _parts = health.components(services.components())
-        return json_response(
-            status.status(
-                services.state(),
-                services.clock.now(),
-                version=services.version,
-                stack=services.stack,
-                ready=ready,
-                planned=services.schedule.upcoming_times(DEFAULT_PLANNED),
-            )
+        answer = status.status(
+            state,
+            now,
+            version=services.version,
+            stack=services.stack,
+            ready=ready,
+            targets=await collect_in_turns(status.target_statuses(state, now, planned)),
         )
+        return encode_json(answer)
+
+    async def _planned_by_target(self, count: int) -> dict[str, Planned]:
+        """The next times of each target with a schedule, in turns: each costs."""
+        times = self._services.schedule.upcoming_by_target(count)
+        size = max(1, TURN_TIMES // count)
+        return {each[0].target: each async for each in in_turns(times, size) if each}
 
     async def _schedule(self, request: web.Request) -> web.Response:
         count = parse_query(request, count=str(DEFAULT_PLANNED))["count"]
@@ -65,19 +89,23 @@ class StatusRoutes:
             raise RequestRefused(
                 400, f"count={count[:20]}: give a number from 1 to {MAX_PLANNED}"
             )
+        by_target = await self._planned_by_target(int(count))
+        planned = chain.from_iterable(by_target.values())
         return json_response(
-            status.schedule(self._services.schedule.upcoming_times(int(count)))
+            status.schedule(sorted(planned, key=lambda time: time.at_wall))
         )
 
     async def _forecast(self, request: web.Request) -> web.Response:
         parse_query(request)
         state, now = self._services.state(), self._services.clock.now()
-        return json_response(forecast.show_forecasts(state, now))
+        targets = await collect_in_turns(forecast.target_memories(state, now))
+        return json_response(forecast.show_forecasts(targets, now))
 
     async def _traefik(self, request: web.Request) -> web.Response:
         network = parse_query(request, network="")["network"]
         state = self._services.state()
-        return json_response(traefik.traefik_configuration(state, network))
+        services = await collect_in_turns(traefik.traefik_services(state, network))
+        return json_response(traefik.traefik_configuration(services))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if request.method == hdrs.METH_HEAD:

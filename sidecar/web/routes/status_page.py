@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sidecar.web.page.document import PageDocument
 
 _HTML = {"Content-Type": "text/html; charset=utf-8", "Vary": "Accept", **HTML_HEADERS}
+LONGEST_SEARCH = 100
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -50,7 +51,8 @@ class StatusPageRoutes:
         response = web.StreamResponse(headers=_HTML)
         await response.prepare(request)
         if request.method != hdrs.METH_HEAD:
-            await _send(request, response, document.status_page())
+            search = request.query.get("name", "").strip()[:LONGEST_SEARCH]
+            await _send(request, response, document.status_page(search))
         return response
 
     async def _incident_page(self, request: web.Request) -> web.Response:

@@ -1,5 +1,7 @@
 """Memory and its forecast, as the API shows them."""
 
+from collections.abc import Iterator
+
 from sidecar.api_types.forecast import MemoryForecasts, MemoryStatus, TargetMemory
 from sidecar.core.forecast.sentence import describe_forecast, wall_of
 from sidecar.core.model.instance import Instance
@@ -11,16 +13,17 @@ from sidecar.core.text.formatting import rfc3339
 _HOUR_S = 3600.0
 
 
-def show_forecasts(state: State, now: Moment) -> MemoryForecasts:
-    """Every replica of a target with a probe ``memory``."""
-    return MemoryForecasts(
-        at=rfc3339(now.wall),
-        targets=tuple(
-            TargetMemory(i.name, i.id.target, memory_status(i, now))
-            for i in state.instances.values()
-            if state.target_of(i).memory is not None
-        ),
-    )
+def target_memories(state: State, now: Moment) -> Iterator[TargetMemory]:
+    """Every replica of a target with a probe ``memory``, one by one."""
+    for instance in state.instances.values():
+        if state.target_of(instance).memory is not None:
+            memory = memory_status(instance, now)
+            yield TargetMemory(instance.name, instance.id.target, memory)
+
+
+def show_forecasts(targets: tuple[TargetMemory, ...], now: Moment) -> MemoryForecasts:
+    """The answer; ``targets``: those of ``target_memories``."""
+    return MemoryForecasts(at=rfc3339(now.wall), targets=targets)
 
 
 def memory_status(instance: Instance, now: Moment) -> MemoryStatus | None:

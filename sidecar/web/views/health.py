@@ -1,6 +1,6 @@
 """Health answers: of all targets, of one, of one replica, of Sidecar itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -20,9 +20,16 @@ from sidecar.core.ports.loop import Component
 from sidecar.core.text.formatting import rfc3339
 
 
-def health_of_all(state: State) -> tuple[bool, StackHealth]:
-    """Does every target work? Targets are judged as a whole, as in health_of."""
-    views = [_health_of_target(state, name) for name in state.targets]
+def health_of_each(state: State) -> Iterator[tuple[bool, TargetHealth]]:
+    """Does each target work? Targets are judged as a whole, as in health_of."""
+    for name in state.targets:
+        yield _health_of_target(state, name)
+
+
+def health_of_all(
+    views: Sequence[tuple[bool, TargetHealth]],
+) -> tuple[bool, StackHealth]:
+    """Does every target work? ``views``: those of ``health_of_each``."""
     return (
         all(well for well, _ in views),
         StackHealth(targets=tuple(view for _, view in views)),

@@ -1,6 +1,6 @@
 """The status of the stack and its targets, as the API shows it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sidecar.api_types import control
 from sidecar.api_types.status import (
@@ -38,9 +38,9 @@ def status(
     version: str,
     stack: str,
     ready: bool,
-    planned: Sequence[PlannedTime],
+    targets: tuple[TargetStatus, ...],
 ) -> StackStatus:
-    """The whole status, for one page."""
+    """The whole status, for one page. ``targets``: those of ``target_statuses``."""
     return StackStatus(
         version=version,
         mode=state.mode_in_force,
@@ -52,17 +52,23 @@ def status(
             reason=state.engine.reason,
             since=rfc3339(state.engine.since.wall),
         ),
-        targets=tuple(
-            _target(state, instance, now, planned)
-            for instance in state.instances.values()
-        ),
+        targets=targets,
         incidents=tuple(incident(i) for i in reversed(tuple(state.incidents.values()))),
     )
 
 
-def _target(
+def target_statuses(
+    state: State, now: Moment, planned: Mapping[str, Sequence[PlannedTime]]
+) -> Iterator[TargetStatus]:
+    """All instances, one by one; ``planned``: planned restarts by target."""
+    for instance in state.instances.values():
+        yield target_status(state, instance, now, planned.get(instance.id.target, ()))
+
+
+def target_status(
     state: State, instance: Instance, now: Moment, planned: Sequence[PlannedTime]
 ) -> TargetStatus:
+    """One instance; ``planned``: the planned restarts of its target."""
     settings = state.target_of(instance).restart
     last = instance.health.last
     return TargetStatus(
@@ -88,18 +94,11 @@ def _target(
         ),
         last_probe=_last_probe(instance.health),
         last_decision=_decision(decision_in_force(state, instance.id, now)),
-        next_planned_restart=_next_planned(planned, instance.id.target),
+        next_planned_restart=_next_planned(planned),
         incident=instance.incident,
         maintenance_until=_maintenance_until(state, instance, now),
         memory=memory_status(instance, now),
     )
-
-
-def target_status(
-    state: State, instance: Instance, now: Moment, planned: Sequence[PlannedTime]
-) -> TargetStatus:
-    """One instance as in the status."""
-    return _target(state, instance, now, planned)
 
 
 def _container(container: Container | None) -> ContainerStatus | None:
@@ -167,12 +166,8 @@ def decision_summary(decision: Decision) -> DecisionSummary:
     )
 
 
-def _next_planned(planned: Sequence[PlannedTime], target: str) -> str | None:
-    times = [
-        plan.at_wall
-        for plan in certain_times(planned)
-        if plan.target == target and not plan.skipped
-    ]
+def _next_planned(planned: Sequence[PlannedTime]) -> str | None:
+    times = [plan.at_wall for plan in certain_times(planned) if not plan.skipped]
     return rfc3339(min(times)) if times else None
 
 
@@ -197,6 +192,7 @@ def incident(record: Incident) -> IncidentSummary:
         acked_at=rfc3339(acked.wall) if acked is not None else None,
         acked_by=record.acked_by or None,
         resolved_at=rfc3339(resolved.wall) if resolved is not None else None,
+        drill=record.drill or None,
     )
 
 

@@ -1,6 +1,6 @@
 """Targets as services of Traefik: the servers that get requests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from sidecar.api_types.traefik import (
@@ -18,21 +18,29 @@ from sidecar.core.model.target import Target
 from sidecar.core.status.traffic import takes_traffic
 
 
-def traefik_configuration(state: State, network: str) -> TraefikConfiguration:
-    """Each target with a probe ``http``: its scheme and port, and its replicas.
+def traefik_services(
+    state: State, network: str
+) -> Iterator[tuple[str, TraefikService | None]]:
+    """Each target with its servers, one by one; None: it has no probe ``http``.
 
     ``network``: servers have their addresses of this network; empty: of any one. A
     replica that is draining, starting or certainly down is left out. If all are, all
     that run are servers: Traefik is never left without one because of Sidecar.
     """
-    services = {
-        name: TraefikService(TraefikLoadBalancer(servers))
-        for name, target in state.targets.items()
-        if (servers := tuple(_servers(state, target, network)))
-    }
-    if not services:
+    for name, target in state.targets.items():
+        servers = tuple(_servers(state, target, network))
+        service = TraefikService(TraefikLoadBalancer(servers)) if servers else None
+        yield name, service
+
+
+def traefik_configuration(
+    services: Iterable[tuple[str, TraefikService | None]],
+) -> TraefikConfiguration:
+    """The configuration of these services: scheme, port and replicas of each."""
+    served = {name: service for name, service in services if service is not None}
+    if not served:
         return TraefikConfiguration()
-    return TraefikConfiguration(TraefikHttp(services))
+    return TraefikConfiguration(TraefikHttp(served))
 
 
 def _servers(state: State, target: Target, network: str) -> Iterator[TraefikServer]:

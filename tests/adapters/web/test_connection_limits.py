@@ -305,16 +305,24 @@ def test_time_limits_of_first_heads_are_spread() -> None:
 
 
 def test_large_answers_share_a_bound() -> None:
-    limits = ConnectionLimits(Limits())
-    with (
-        limits.reserve_bytes(5_000_000) as first,
-        limits.reserve_bytes(5_000_000) as second,
-    ):
+    limits, body, other = ConnectionLimits(Limits()), bytes(5_000_000), bytes(5_000_001)
+    with limits.reserve(body) as first, limits.reserve(other) as second:
         assert (first, second) == (True, False)
-    with limits.reserve_bytes(50_000_000) as alone:
+    with limits.reserve(bytes(50_000_000)) as alone:
         assert alone
-    with limits.reserve_bytes(5_000_000) as again:
+    with limits.reserve(body) as again:
         assert again
+
+
+def test_large_answer_that_several_clients_get_counts_once() -> None:
+    limits, body = ConnectionLimits(Limits()), bytes(50_000_000)
+    with limits.reserve(body) as first:
+        with limits.reserve(body) as second:
+            assert (first, second) == (True, True)
+        with limits.reserve(bytes(5_000_000)) as other:
+            assert not other, "one client still gets the body"
+    with limits.reserve(bytes(5_000_000)) as later:
+        assert later
 
 
 async def test_livez_is_answered_while_many_connections_wait() -> None:

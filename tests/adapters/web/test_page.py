@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.journal_entry import (
     EntryKind,
     JournalEntry,
@@ -193,10 +194,12 @@ async def test_text_of_a_daemon_is_escaped(host: PageHost) -> None:
     reason = Reason.of(ReasonCode.TEXT, said=markup)
     world.state = replace(
         world.state,
-        instances={
-            **world.state.instances,
-            instance.id: replace(current, reason=reason),
-        },
+        instances=build_table(
+            {
+                **world.state.instances,
+                instance.id: replace(current, reason=reason),
+            }
+        ),
     )
     _, html = await host.get()
     assert "<script>alert" not in html
@@ -379,3 +382,28 @@ def html_of(snapshot: Mapping[str, object]) -> dict[str, str]:
     html = snapshot["html"]
     assert isinstance(html, dict)
     return html
+
+
+async def test_search_shows_matching_targets_on_a_page_that_reloads_itself(
+    host: PageHost,
+) -> None:
+    _, page = await host.get("/?name=SHOP")
+    cards = [name for name in Outline(page).ids if name.startswith("c-")]
+    assert cards == ["c-shop"]
+    assert "5 other targets are not shown." in page
+    assert '<meta http-equiv="refresh" content="30">' in page.split("<noscript>")[0]
+    assert "data-live" not in page
+    assert "page.js" not in page, "the stream has all targets"
+
+
+async def test_searched_text_is_escaped_and_bounded(host: PageHost) -> None:
+    _, page = await host.get('/?name="><script>x</script>' + 500 * "y")
+    assert "<script>x" not in page
+    assert Outline(page).open == []
+    assert 100 * "y" not in page
+
+
+async def test_page_of_few_targets_has_no_field_to_search(host: PageHost) -> None:
+    _, page = await host.get("/")
+    assert 'name="name"' not in page
+    assert "not shown" not in page

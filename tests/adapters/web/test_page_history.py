@@ -12,6 +12,7 @@ from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.web.page.history import KEPT_S, HistoryCache
 from sidecar.web.page.strip_view import DAYS
 from tests.support.api_services import ApiServiceFakes
+from tests.support.drill_world import drill_record
 from tests.support.memory_journal import MemoryJournal
 from tests.support.page_world import DAY_S, WALLET, make_page_world
 
@@ -83,6 +84,18 @@ async def test_second_reading_is_about_today_alone(
     assert journal.spans_s[1] < DAY_S
     assert list(second.days[WALLET].down_s) == list(first.days[WALLET].down_s)
     assert second.days[WALLET].up_s[-1] > 0.0
+
+
+async def test_outage_of_a_drill_is_no_outage_of_its_day(
+    fakes: ApiServiceFakes, cache: HistoryCache, journal: CountedJournal
+) -> None:
+    before = await cache.read(SEOUL)
+    assert sum(before.days[WALLET].down_s) > 0.0
+    first_wall = min(entry.at_wall for entry in journal.stored_entries)
+    drill = drill_record(WALLET, first_wall, fakes.world.now.wall)
+    journal.drill_records.append(drill)
+    fresh = HistoryCache(fakes.without(journal=journal))
+    assert sum((await fresh.read(SEOUL)).days[WALLET].down_s) == 0.0
 
 
 async def test_after_midnight_all_days_are_read_again(

@@ -180,7 +180,9 @@ async def test_another_tab_goes_on_when_the_tab_with_the_stream_is_closed(
     await second.wait_for(
         "document.getElementById('summary').innerText.includes('repaired')"
     )
-    assert (streams_of(first), streams_of(second)) == (1, 1)
+    # The browser may show the second tab meanwhile: then the page opens its own again.
+    assert streams_of(first) == 1
+    assert streams_of(second) >= 1
 
 
 async def test_hidden_page_closes_its_stream_and_a_shown_one_opens_it(

@@ -9,6 +9,7 @@ import pytest
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import AckRequested, PauseRequested, RestartRequested
 from sidecar.core.model.incident import Incident
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.target import InstanceId
 from sidecar.core.reason.reason import text_reason
@@ -317,7 +318,7 @@ async def test_text_of_others_never_becomes_markup(bench: PageServer) -> None:
     )
     world.state = replace(
         state,
-        instances={**state.instances, instance_id: named},
+        instances=build_table({**state.instances, instance_id: named}),
         engine=replace(state.engine, reachable=False, reason=MARKUP),
     )
     async with bench.operator() as operator:

@@ -5,12 +5,14 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from sidecar.api_types.traefik import TraefikConfiguration
 from sidecar.core.model.container import Container, Endpoint, Status
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import TargetState as S
-from sidecar.web.views.traefik import traefik_configuration
+from sidecar.web.views.traefik import traefik_configuration, traefik_services
 from tests.support.rule_world import container
 from tests.support.traffic_states import replica_state
 
@@ -27,7 +29,7 @@ def stack(
         for own_id, one in state.instances.items()
     }
     target = Target("payment", probes=(probe,))
-    return replace(state, instances=instances, targets={"payment": target})
+    return replace(state, instances=build_table(instances), targets={"payment": target})
 
 
 def payment(number: int, **changes: object) -> Container:
@@ -38,15 +40,19 @@ def payment(number: int, **changes: object) -> Container:
     return container("payment", number, **(endpoints | changes))
 
 
+def configuration(state: State, network: str) -> TraefikConfiguration:
+    return traefik_configuration(traefik_services(state, network))
+
+
 def servers(state: State, network: str = "demo_front") -> list[str]:
-    answer = msgspec.to_builtins(traefik_configuration(state, network))
+    answer = msgspec.to_builtins(configuration(state, network))
     service = answer["http"]["services"]["payment"]
     assert list(service) == ["loadBalancer"]
     return [server["url"] for server in service["loadBalancer"]["servers"]]
 
 
 def test_configuration_has_the_form_that_traefik_reads() -> None:
-    answer = msgspec.json.encode(traefik_configuration(stack(S.HEALTHY), "demo_front"))
+    answer = msgspec.json.encode(configuration(stack(S.HEALTHY), "demo_front"))
     assert answer == (
         b'{"http":{"services":{"payment":{"loadBalancer":{"servers":'
         b'[{"url":"http://demo-payment-1:8080"}]}}}}}'
@@ -69,7 +75,7 @@ def test_all_that_run_are_servers_if_none_can_serve() -> None:
 
 def test_container_that_does_not_run_is_never_a_server() -> None:
     state = stack(S.STOPPED, status=Status.EXITED)
-    assert traefik_configuration(state, "").http is msgspec.UNSET
+    assert configuration(state, "").http is msgspec.UNSET
 
 
 def test_server_has_its_address_where_its_name_does_not_resolve() -> None:
@@ -86,6 +92,6 @@ def test_port_and_scheme_are_those_of_the_probe() -> None:
 
 def test_target_without_an_http_probe_or_on_another_network_is_no_service() -> None:
     wallet = stack(S.HEALTHY, probe=ElectronCashProbe("http://payment:7777/"))
-    assert msgspec.to_builtins(traefik_configuration(wallet, "")) == {}
-    other = traefik_configuration(stack(S.HEALTHY), "elsewhere")
+    assert msgspec.to_builtins(configuration(wallet, "")) == {}
+    other = configuration(stack(S.HEALTHY), "elsewhere")
     assert msgspec.to_builtins(other) == {}

@@ -30,7 +30,9 @@ def status(world: RuleWorld) -> dict[str, object]:
         version="0.1.0",
         stack="oratio",
         ready=True,
-        planned=PLANNED,
+        targets=tuple(
+            views.target_statuses(world.state, world.now, {"electron-cash": PLANNED})
+        ),
     )
     document: dict[str, object] = read_document(answer)
     return document
@@ -98,6 +100,7 @@ def test_the_status_is_the_promised_document() -> None:
                 "acked_at": "2023-11-14T22:30:14.100Z",
                 "acked_by": "api",
                 "resolved_at": None,
+                "drill": None,
             }
         ],
     }
@@ -334,9 +337,10 @@ def test_a_container_that_never_started_has_no_start() -> None:
 
 def test_health_of_all_lists_every_target() -> None:
     world = healthy_world()
-    assert health.health_of_all(world.state)[0]
+    assert health.health_of_all(list(health.health_of_each(world.state)))[0]
     world.fails("bitcoincash-service", Cause.HTTP_5XX, times=1)
-    well, view = read_health(health.health_of_all(world.state))
+    views_of_all = list(health.health_of_each(world.state))
+    well, view = read_health(health.health_of_all(views_of_all))
     assert not well
     targets = view["targets"]
     assert isinstance(targets, list)

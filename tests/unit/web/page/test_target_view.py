@@ -6,9 +6,11 @@ from types import MappingProxyType
 import pytest
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.drill_fault import DrillFault
 from sidecar.core.model.target import Mode
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.ports.loop import PlannedTime
+from sidecar.core.reason.reason import text_reason
 from sidecar.web.page.target_view import (
     LEVELS,
     TargetView,
@@ -17,6 +19,7 @@ from sidecar.web.page.target_view import (
 )
 from sidecar.web.page.texts import PageTexts, dom_id
 from sidecar.web.views.public_state import public_state
+from tests.support.drill_world import DrillWorld
 from tests.support.maintenance_windows import begin_window
 from tests.support.page_host import read_test_texts
 from tests.support.rule_world import RuleWorld
@@ -125,6 +128,30 @@ def test_pause_is_told_with_its_end(
     wallet_view = view(world, WALLET)
     assert wallet_view.is_paused
     assert words in wallet_view.doing
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Drill: hang, since "), ("ko", "훈련: hang, ")]
+)
+def test_drill_is_told_at_its_target_alone_to_visitors_too(
+    language: str, words: str
+) -> None:
+    world = DrillWorld()
+    world.begin(DrillFault.HANG)
+    assert view(world, WALLET, language).doing.startswith(words)
+    assert view(world, SERVICE, language).doing == ""
+    world.state = public_state(world.state, world.now)
+    visitor_view = view(world, WALLET, language, is_operator=False)
+    assert visitor_view.doing.startswith(words)
+    assert visitor_view.level == "ok"
+
+
+def test_drill_that_has_ended_is_not_told() -> None:
+    drills = DrillWorld()
+    drills.ask(DrillFault.HANG)
+    drills.prepare(problem=text_reason("no such call"))
+    assert drills.state.drill is None
+    assert view(drills, WALLET).doing == ""
 
 
 def test_window_is_told_with_its_end_to_visitors_too(world: RuleWorld) -> None:
