@@ -58,7 +58,9 @@ COPY --from=runtime /runtime /
 COPY --from=package /opt/package /opt/sidecar
 COPY --from=bom /sbom.json /opt/sidecar/sbom.json
 COPY healthcheck.py /opt/sidecar/healthcheck.py
+# One arena of the C library: memory that one thread frees is used by all, 1 MB less in all.
 ENV PATH=/opt/sidecar/bin:/usr/local/bin:/usr/bin \
+    MALLOC_ARENA_MAX=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER 10001:10001

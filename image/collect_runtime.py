@@ -9,7 +9,8 @@ else is copied: no shell, no package manager, no pip, no setuid file. Links are 
 links, so that each path stays the same.
 """
 
-import compileall
+import ast
+import marshal
 import os
 import re
 import shutil
@@ -19,8 +20,8 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
-from py_compile import PycInvalidationMode
 
 USER_ID = 10001
 ELF_64_LITTLE_ENDIAN = b"\x7fELF\x02\x01"
@@ -59,6 +60,8 @@ UNUSED_IN_VENV = frozenset({"benchmarks", "bin", "include", "tests"})
 UNUSED_PACKAGES = re.compile(r"(markdown_it(_py)?|mdurl|pygments)(-.*\.dist-info)?")
 """rich loads these to colour source text and to show Markdown; nothing here does."""
 UNUSED_SUFFIXES = frozenset({".a", ".po", ".pot", ".pxd", ".pyc", ".pyi", ".pyx"})
+
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 PASSWD = f"root:x:0:0::/:/\nsidecar:x:{USER_ID}:{USER_ID}::{STATE_FOLDER}:/\n"
 GROUP = f"root:x:0:\nsidecar:x:{USER_ID}:\n"
@@ -138,18 +141,27 @@ def files_below(folder: Path, unused: frozenset[str]) -> Iterator[Path]:
 
 
 def compile_sources(root: Path) -> None:
-    """Write byte code that trusts its source: nothing is compared at run time."""
-    is_compiled = compileall.compile_dir(
-        root,
-        maxlevels=99,
-        stripdir=str(root),
-        prependdir="/",
-        quiet=1,
-        workers=0,
-        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
-    )
-    if not is_compiled:
-        raise SystemExit("not all modules could be compiled")
+    """Write byte code that trusts its source: nothing is compared at run time.
+
+    It has no docstrings: they would be more than 2 MB of the memory of each process.
+    """
+    for file in root.rglob("*.py"):
+        cache = Path(cache_from_source(str(file)))
+        cache.parent.mkdir(exist_ok=True)
+        cache.write_bytes(
+            make_byte_code(file.read_bytes(), f"/{file.relative_to(root)}")
+        )
+
+
+def make_byte_code(source: bytes, name: str) -> bytes:
+    """The content of the file of byte code, with a hash that is never checked."""
+    tree = ast.parse(source, name)
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
+    code = compile(tree, name, "exec", dont_inherit=True)
+    unchecked = (1).to_bytes(4, "little")
+    return MAGIC_NUMBER + unchecked + source_hash(source) + marshal.dumps(code)
 
 
 def shared_libraries(root: Path) -> Iterator[Path]:
