@@ -1,7 +1,8 @@
 """The message catalogues: gettext's .po files, read once at the start."""
 
-import ast
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from sidecar.core.reason.english import ENGLISH
@@ -34,8 +35,9 @@ class MessageCatalog:
         return self._texts
 
 
+@cache
 def read_catalog(language: str) -> MessageCatalog:
-    """The catalogue of one of LANGUAGES. Reads a file, so not for the event loop."""
+    """The catalogue of one of LANGUAGES, read once: so not for the event loop."""
     folder = _FOLDER / language / "LC_MESSAGES"
     reasons = folder / "reasons.po"
     english = {str(code): text for code, text in ENGLISH.items()}
@@ -81,4 +83,5 @@ def _entries(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _unquote(part: str) -> str:
-    return str(ast.literal_eval(part))
+    # The escapes that are used are those of JSON, which is read many times faster.
+    return str(json.loads(part))
