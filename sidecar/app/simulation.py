@@ -1,15 +1,17 @@
 """`sidecar simulate`: the loop of `sidecar run` in virtual time, with a scenario."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from sidecar.app.simulated_time import SimulatedTime
 from sidecar.config.settings import Settings
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.event import (
     Event,
     PauseRequested,
+    ProbeCompleted,
     RecoverRequested,
     RestartRequested,
     ResumeRequested,
@@ -27,17 +29,18 @@ from sidecar.core.model.scenario import (
 )
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
+from sidecar.core.ports.loop import StepListener
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.probes.busy_watcher import BusyWatcher
 from sidecar.probes.scheduler import IntervalProbeScheduler
 from sidecar.remedies.executor import Executor
 from sidecar.remedies.process_watcher import ProcessWatcher
 from sidecar.schedule.planner import Planner
-from sidecar.schedule.windows import find_periods
+from sidecar.schedule.windows import WindowPlanner, find_periods
 from sidecar.simulation.engine import SimulatedEngine
 from sidecar.simulation.memory_store import MemoryStore
 from sidecar.simulation.record import SimulationRecord
-from sidecar.simulation.services import SimulatedServices
+from sidecar.simulation.services import ANSWER_S, SimulatedServices
 from sidecar.simulation.verdict import FinalInstance, find_failures
 from sidecar.simulation.virtual_time import LoopClock, run_virtual
 from sidecar.watchdog import Watchdog
@@ -60,19 +63,31 @@ def simulate(
     settings: Settings,
     scenario: Scenario,
     on_progress: Callable[[float], None] = lambda _: None,
+    *,
+    listeners: Sequence[StepListener] = (),
+    skips_quiet_time: bool = True,
 ) -> SimulationResult:
     """Simulate a scenario; nothing outside is touched.
 
-    ``on_progress`` gets the share that is done, about a hundred times.
+    ``on_progress`` gets the share that is done, now and then. Time in which nothing
+    happens is left out; the record is the same without ``skips_quiet_time``.
     """
-    return run_virtual(_Simulation(settings, scenario).run(on_progress))
+    simulation = _Simulation(settings, scenario, tuple(listeners), skips_quiet_time)
+    return run_virtual(simulation.run(on_progress))
 
 
 class _Simulation:
     """The parts of a running Sidecar, around a simulated engine."""
 
-    def __init__(self, settings: Settings, scenario: Scenario) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        scenario: Scenario,
+        listeners: tuple[StepListener, ...],
+        skips_quiet_time: bool,  # noqa: FBT001
+    ) -> None:
         self._settings, self._scenario = settings, scenario
+        self._listeners, self._skips_quiet_time = listeners, skips_quiet_time
         self._targets = tuple(map(_without_engine_probes, settings.targets))
 
     async def run(self, on_progress: Callable[[float], None]) -> SimulationResult:
@@ -82,6 +97,7 @@ class _Simulation:
             asyncio.create_task(self._watchdog.run()),
             asyncio.create_task(self._engine_watcher.run()),
             asyncio.create_task(self._planner.run()),
+            asyncio.create_task(self._window_planner.run()),
         ]
         try:
             await asyncio.sleep(SETTLED_S)
@@ -115,15 +131,19 @@ class _Simulation:
         for container in self._engine.held.values():
             self._services.note_loaded(container.run)
         self._planner = Planner(clock, self._post)
+        self._window_planner = WindowPlanner(clock, self._post)
         process_watcher = ProcessWatcher(self._engine, clock, self._post, str)
         busy_watcher = BusyWatcher(self._services, clock, self._post)
         self._scheduler = IntervalProbeScheduler(
             self._services,
-            self._post,
-            clock,
+            self._post_probe,
+            LoopClock(clock.epoch_wall),
             lambda _: None,
-            process_watcher.look_at_silent,
+            lambda instance_id, container, began_mono: process_watcher.look_at_silent(
+                instance_id, container, began_mono + clock.skipped_s
+            ),
         )
+        self._scheduler.answer_s = ANSWER_S
         self._watchers = (process_watcher, busy_watcher)
         self._watchdog = Watchdog(
             state=State(
@@ -134,7 +154,7 @@ class _Simulation:
             ),
             clock=clock,
             store=MemoryStore(),
-            listeners=(self._record, process_watcher, busy_watcher),
+            listeners=(self._record, process_watcher, busy_watcher, *self._listeners),
             probing=self._scheduler,
             remedies=Executor(
                 self._engine, self._services, self._post, clock, mask=str
@@ -143,6 +163,7 @@ class _Simulation:
         self._engine_watcher = EngineWatcher(
             self._engine, clock, self._post, self._find_targets
         )
+        self._window_planner.set_windows(settings.windows)
 
     async def _find_targets(self, _: tuple[Container, ...]) -> tuple[Target, ...]:
         self._planner.set_targets(self._targets)
@@ -151,17 +172,31 @@ class _Simulation:
     def _post(self, event: Event) -> None:
         self._watchdog.post(event)
 
+    def _post_probe(self, event: Event) -> None:
+        """The scheduler goes on as if no time had been left out."""
+        assert isinstance(event, ProbeCompleted)
+        began_mono = event.began_mono + self._clock.skipped_s
+        self._post(replace(event, at=self._clock.now(), began_mono=began_mono))
+
     async def _play(self, on_progress: Callable[[float], None]) -> None:
         """Carry out the acts at their times, and wait for the end."""
-        loop = asyncio.get_running_loop()
-        began, end_s = loop.time(), self._scenario.duration_s
-        for share in range(1, 101):
-            at_s = end_s * share / 100
-            loop.call_at(began + at_s, on_progress, share / 100)
+        began_mono, end_s = self._clock.now().mono, self._scenario.duration_s
+        time = SimulatedTime(
+            self._watchdog,
+            self._clock,
+            self._next_wall,
+            lambda now_mono: on_progress((now_mono - began_mono) / end_s),
+            skips_quiet_time=self._skips_quiet_time,
+        )
         for step in sorted(self._scenario.steps, key=lambda step: step.at_s):
-            await asyncio.sleep(began + step.at_s - loop.time())
+            await time.wait_until(began_mono + step.at_s)
             await self._carry_out(step.act)
-        await asyncio.sleep(began + end_s - loop.time())
+        await time.wait_until(began_mono + end_s)
+
+    def _next_wall(self) -> float:
+        """The time of what happens next by itself; inf: nothing will."""
+        planned = (planned.at_wall for planned in self._planner.upcoming_times(1))
+        return min((*planned, self._services.next_end_wall()))
 
     async def _carry_out(self, act: ScenarioAct) -> None:
         self._record.note_act(self._clock.now().mono, act, _describe(act))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from sidecar.config.duration import parse_seconds
 from sidecar.config.file import yaml_text
@@ -171,6 +171,9 @@ class _Reader:
             self._choose_if_set(Guard, section.guard, f"{path}.guard"),
             causes if causes is None else tuple(self._causes(causes, path)),
             value_or(section.messages, None),
+            None if section.order is UNSET else tuple(section.order),
+            _seconds_or(section.no_restart_before, None),
+            _seconds_or(section.no_message_before, None),
         )
 
     def _causes(self, names: Iterable[str], path: str) -> Iterator[Cause]:
@@ -200,7 +203,8 @@ class _Reader:
         named = [("services", name) for name in value_or(document.services, {})]
         named += _names_in("steps", value_or(document.steps, []))
         self.faults += _unknown_names(named, known)
-        expected = _names_in("expect", value_or(document.expect, []))
+        sections = value_or(document.expect, [])
+        expected = [*_names_in("expect", sections), *_ordered_names(sections)]
         replicas = tuple(_replica_names(document, known))
         self.faults += _unknown_names(expected, (*known, *replicas))
 
@@ -235,6 +239,14 @@ def _names_in(key: str, sections: Sequence[Section]) -> Iterator[tuple[str, str]
         target = value_or(getattr(section, "target", None), None)
         if target is not None:
             yield f"{key}[{index}].target", target
+
+
+def _ordered_names(
+    sections: Sequence[ExpectationSection],
+) -> Iterator[tuple[str, str]]:
+    for index, section in enumerate(sections):
+        for name in value_or(section.order, []):
+            yield f"expect[{index}].order", name
 
 
 def _seconds_or(text: str | UnsetType, default: Default) -> float | Default:

@@ -57,6 +57,8 @@ class SimulationRecord:
     """Causes of the incidents by their root."""
     message_count: Counter[str] = field(default_factory=Counter)
     """Numbers of messages by the target that they are about."""
+    message_times: list[tuple[float, str]] = field(default_factory=list)
+    """Time and target of each message."""
     _changes: dict[str, list[tuple[float, TargetState]]] = field(default_factory=dict)
 
     def note_act(self, at_mono: float, act: ScenarioAct, text: str) -> None:
@@ -136,6 +138,7 @@ class SimulationRecord:
     def _note_message(self, at_mono: float, message: Message) -> None:
         target = message.facts.get("target", "")
         self.message_count[target] += 1
+        self.message_times.append((at_mono - self.began_mono, target))
         text = f"{message.severity} {message.kind} to {message.channel}"
         self._add(at_mono, target, "message", text)
 

@@ -1,6 +1,7 @@
 """Simulated services: answers to probes, and wallet daemons that load and stop."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from sidecar.core.model.busy_wait import BusyAnswer, BusyVerdict
@@ -18,8 +19,9 @@ from sidecar.core.model.scenario import Failure, ServiceBehaviour
 from sidecar.core.model.target import BusySettings, Target
 from sidecar.core.ports.loop import Clock, NotLoaded, RpcFailed
 from sidecar.core.reason.reason import text_reason
+from sidecar.simulation.virtual_time import round_to_grid
 
-ANSWER_S = 0.01
+ANSWER_S = round_to_grid(0.01)
 _SILENT = frozenset({Cause.HUNG, Cause.THREAD_HELD})
 
 
@@ -28,15 +30,14 @@ class _FailureInForce:
 
     def __init__(self, failure: Failure, began_mono: float) -> None:
         self.failure = failure
-        self._began_mono = began_mono
+        limit_s = failure.duration_s
+        self.end_mono = math.inf if limit_s is None else began_mono + limit_s
         self._runs: dict[int, list[RunId]] = {}
 
     def affects(self, container: Container, now_mono: float) -> bool:
         """Does this run of the container fail now?"""
-        limit_s, restarts = self.failure.duration_s, self.failure.restarts
-        if self.failure.replica not in {None, container.number}:
-            return False
-        if limit_s is not None and now_mono - self._began_mono >= limit_s:
+        restarts = self.failure.restarts
+        if now_mono >= self.end_mono:
             return False
         runs = self._runs.setdefault(container.number, [])
         if container.run not in runs:
@@ -64,7 +65,7 @@ class SimulatedServices:
         self._clock = clock
         self._containers = containers
         self._end_process = end_process
-        self._failures: dict[str, _FailureInForce] = {}
+        self._failures: dict[tuple[str, int | None], _FailureInForce] = {}
         self._busy_until_mono: dict[str, float] = {}
         self._loaded: set[RunId] = set()
 
@@ -74,8 +75,15 @@ class SimulatedServices:
 
     def fail(self, failure: Failure) -> None:
         """Let a target fail from now on."""
-        began_mono = self._clock.now().mono
-        self._failures[failure.target] = _FailureInForce(failure, began_mono)
+        key = failure.target, failure.replica
+        self._failures[key] = _FailureInForce(failure, self._clock.now().mono)
+
+    def next_end_wall(self) -> float:
+        """The end of the next failure that ends by itself; inf: none will."""
+        now = self._clock.now()
+        ends = (failure.end_mono for failure in self._failures.values())
+        end_mono = min((end for end in ends if end > now.mono), default=math.inf)
+        return now.wall + end_mono - now.mono
 
     def be_busy(self, target: str, seconds: float) -> None:
         """Let a target say that it is busy for so long."""
@@ -136,9 +144,10 @@ class SimulatedServices:
         behaviour = self._behaviours.get(target.name, ServiceBehaviour())
         if now.wall - container.started_at < behaviour.boot_s:
             return probe_failure(Cause.REFUSED, text_reason("connection refused"))
-        force = self._failures.get(target.name)
-        if force is not None and force.affects(container, now.mono):
-            return _failure_of(force.failure.cause)
+        for key in ((target.name, container.number), (target.name, None)):
+            force = self._failures.get(key)
+            if force is not None and force.affects(container, now.mono):
+                return _failure_of(force.failure.cause)
         is_wallet = isinstance(settings, ElectronCashProbe)
         if is_wallet and not behaviour.loads_wallet:
             return self._answer_of_wallet(container)

@@ -56,15 +56,24 @@ class _Check:
             actual = [c for name in self._names for c in causes.get(name, ())]
             yield from _differ("causes", _join(expected.causes), _join(actual))
         yield from _differ("messages", expected.messages, self._count_messages())
+        restarts = [(s, n) for s, n in self._record.restart_times if n in self._names]
+        if expected.order is not None:
+            order = [name for _, name in restarts]
+            yield from _differ("order", _join(expected.order), _join(order))
+        yield from _find_early("restart", expected.no_restart_before_s, restarts)
+        messages = [m for m in self._record.message_times if self._is_about(m[1])]
+        yield from _find_early("message", expected.no_message_before_s, messages)
+
+    def _is_about(self, name: str) -> bool:
+        target = self._expected.target
+        return target is None or name in {target, *self._names}
 
     def _count_restarts(self) -> int:
         return sum(self._record.restarts[name] for name in self._names)
 
     def _count_messages(self) -> int:
-        counts, target = self._record.message_count, self._expected.target
-        if target is None:
-            return sum(counts.values())
-        return sum(counts[name] for name in {target, *self._names})
+        counts = self._record.message_count
+        return sum(count for name, count in counts.items() if self._is_about(name))
 
     def _check_states(self) -> Iterator[str]:
         for instance in self._instances:
@@ -87,6 +96,15 @@ class _Check:
         if guard is not None and guard not in objecting:
             names = _join(sorted(objecting))
             yield f"guard {guard} did not object; those that did: {names}"
+
+
+def _find_early(
+    what: str, limit_s: float | None, times: Sequence[tuple[float, str]]
+) -> Iterator[str]:
+    early = [(at_s, name) for at_s, name in times if limit_s and at_s < limit_s]
+    for at_s, name in early[:1]:
+        words = f"expected after {limit_s:.0f} s, was after {at_s:.0f} s"
+        yield f"first {what} of {name or 'the stack'}: {words}"
 
 
 def _join(names: Sequence[str]) -> str:

@@ -146,10 +146,13 @@ class LoopHarness:
         targets: tuple[Target, ...] = (WALLET, SERVICE),
         mode: Mode = Mode.ACT,
         listeners: tuple[StepListener, ...] = (),
+        *,
+        engine: FakeEngine | None = None,
+        state: State | None = None,
     ) -> None:
         self.clock = LoopClock()
         old = self.clock.now().wall - 86_400.0
-        self.engine = FakeEngine(
+        self.engine = engine or FakeEngine(
             self.clock,
             a_container(ROOT_ID, service=ROOT, name=f"demo-{ROOT}-1", started_at=old),
             a_container(LEAF_ID, service=LEAF, name=f"demo-{LEAF}-1", started_at=old),
@@ -171,7 +174,7 @@ class LoopHarness:
             self.engine, self.wallets, self.post, self.clock, mask=str
         )
         self.watchdog = Watchdog(
-            state=State(started=self.clock.now(), mode=mode),
+            state=state or State(started=self.clock.now(), mode=mode),
             clock=self.clock,
             store=self.store,
             listeners=(*listeners, self.recorder, self.process_watcher),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.drill import DrillRecord
 from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import (
     ContainerEventSeen,
@@ -84,6 +85,7 @@ class RuleWorld:
     decisions: list[Decision] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     task_runs: list[TaskRun] = field(default_factory=list)
+    drill_records: list[DrillRecord] = field(default_factory=list)
     state: State = field(init=False)
     _listed_s: float = field(init=False, default=0.0)
 
@@ -111,6 +113,7 @@ class RuleWorld:
         self.transitions.extend(result.transitions)
         self.messages.extend(result.messages)
         self.task_runs.extend(result.task_runs)
+        self.drill_records.extend(result.drill_records)
         self.witness(self, result.decisions)
         return result.decisions
 
@@ -202,9 +205,13 @@ class RuleWorld:
         kind: EngineEventKind,
         ago_s: float = 0.0,
         signal: int = 0,
+        engine_time: float | None = None,
         **changes: object,
     ) -> tuple[Decision, ...]:
-        """Send an engine event; ``changes`` apply to the container right after it."""
+        """Send an engine event; ``changes`` apply to the container right after it.
+
+        ``engine_time``: that of the event, exactly; None: ``ago_s`` before now.
+        """
         instance = self.instance(name)
         before = self.containers[instance.id]
         self.containers[instance.id] = replace(before, **changes)  # type: ignore[arg-type]  # any field of it
@@ -214,7 +221,7 @@ class RuleWorld:
                 instance.id,
                 kind,
                 before.id,
-                self.now.wall - ago_s,
+                self.now.wall - ago_s if engine_time is None else engine_time,
                 self.containers[instance.id],
                 signal,
             )

@@ -89,6 +89,9 @@ class ExpectationSection(Section, kw_only=True):
     guard: Text | UnsetType = UNSET
     causes: list[Text] | UnsetType = UNSET
     messages: Number | UnsetType = UNSET
+    order: list[Name] | UnsetType = UNSET
+    no_restart_before: Duration | UnsetType = UNSET
+    no_message_before: Duration | UnsetType = UNSET
 
 
 class ScenarioDocument(Section, kw_only=True):

@@ -110,7 +110,10 @@ class Expectation(NamedTuple):
 
     ``unavailable_s``: the target did not work for at most so long. ``guard``: it
     objected at least once. ``causes``: those of the incidents, in order. Without
-    ``target``, ``messages`` and ``restarts`` are of the whole stack.
+    ``target``, ``messages`` and ``restarts`` are of the whole stack. ``order``: the
+    names of the instances that were restarted, one for each restart, in order.
+    ``no_restart_before_s``, ``no_message_before_s``: nothing of that kind came before
+    that time after the begin.
     """
 
     target: str | None = None
@@ -120,6 +123,9 @@ class Expectation(NamedTuple):
     guard: Guard | None = None
     causes: tuple[Cause, ...] | None = None
     messages: int | None = None
+    order: tuple[str, ...] | None = None
+    no_restart_before_s: float | None = None
+    no_message_before_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

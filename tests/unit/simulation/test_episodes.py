@@ -54,6 +54,8 @@ def test_container_that_exited_exits_again() -> None:
     (episode,) = episodes_of(exited)
     assert episode.scenario.steps[0].act == ContainerExit("pay", replica=2)
     assert episode.scenario.services["pay"].replicas == 2
+    (first,) = episodes_of(an_outage(name="pay-1"))
+    assert first.scenario.services["pay"].replicas == 2, "or it would have no number"
 
 
 def test_outages_near_each_other_are_one_episode() -> None:
@@ -64,8 +66,10 @@ def test_outages_near_each_other_are_one_episode() -> None:
 
 
 def test_episode_is_a_day_at_most() -> None:
-    (episode,) = episodes_of(an_outage(0.0, 10 * LONGEST_S))
+    later = an_outage(LONGEST_S, LONGEST_S + 60.0, "pay")
+    (episode,) = episodes_of(an_outage(0.0, 10 * LONGEST_S), later)
     assert episode.scenario.duration_s == LONGEST_S
+    assert [step.at_s for step in episode.scenario.steps] == [LEAD_S]
 
 
 def test_what_no_probe_of_a_target_finds_is_not_replayed() -> None:
