@@ -41,7 +41,7 @@ def check_wallet_on_volume(proposal: SetupProposal) -> Iterator[Finding | Unjudg
             yield Finding(wallet.name, {"folder": folder or "/wallet-folder"})
         elif folder is None:
             yield Unjudged(wallet.name, Unknown.NO_DATA_FOLDER)
-        elif not _is_lasting(mount_of(folder, wallet.mounts)):
+        elif not is_lasting(mount_of(folder, wallet.mounts)):
             yield Finding(wallet.name, {"folder": folder})
 
 
@@ -82,7 +82,8 @@ def mount_of(folder: str, mounts: tuple[Mount, ...]) -> Mount | None:
     )
 
 
-def _is_lasting(mount: Mount | None) -> bool:
+def is_lasting(mount: Mount | None) -> bool:
+    """Does the mount outlive the container?"""
     return mount is not None and mount.kind in _LASTING
 
 
