@@ -35,7 +35,8 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
     does not work now. ``last_action`` and ``last_reason`` are of the last decision
     about it, ``load_failure`` is why its wallet could not be loaded, ``deeds`` are the
     completed remedies (``read_completed_remedies``), ``acked_at_wall`` is when
-    ``acked_by`` took care of it. A fact that does not exist is empty.
+    ``acked_by`` took care of it, ``drill`` is "yes" if a drill caused it. A fact that
+    does not exist is empty.
     """
     ended_at, acked_at = incident.resolved_at or at, incident.acked_at
     subject = find_subject(state, incident)
@@ -44,6 +45,7 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
     next_wall = next_message_wall(incident, urgency, state.notify.escalation, at)
     facts = {
         "incident": incident.id,
+        "drill": "yes" if incident.drill else "",
         "target": incident.target,
         "about": subject.name if subject is not None else incident.target,
         "severity": incident.severity.value,

@@ -1,6 +1,7 @@
 """Opening, joining and resolving incidents, as the states of targets require."""
 
 from dataclasses import replace
+from itertools import islice
 from types import MappingProxyType
 
 from sidecar.core.incidents.first_failure import first_failure_wall
@@ -19,10 +20,11 @@ from sidecar.core.model.transition import (
     IncidentStep,
     Transition,
 )
-from sidecar.core.model.update import replace_incident
+from sidecar.core.model.update import replace_incident, replace_instances
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.status import own_network, settling, stop_origin
+from sidecar.core.status.current_drill import find_drill_of
 from sidecar.core.status.dependencies import (
     blocking_dependencies,
     is_blocking,
@@ -31,6 +33,8 @@ from sidecar.core.status.dependencies import (
 from sidecar.core.status.target_status import is_done, may_report
 
 MAX_INCIDENTS = 200
+_LOOKED_THROUGH = 2 * MAX_INCIDENTS
+"""Thousands may be open at once: only among the oldest is one looked for to forget."""
 
 
 def update_incidents(
@@ -133,7 +137,7 @@ def _join(
     transitions.append(
         IncidentChanged(at, joined.id, IncidentStep.AFFECTED, instance.name, reason)
     )
-    after = _link_instance(state, instance, joined)
+    after = _link_instance(state, instance, joined, at)
     return _raise_for_payments(after, instance, joined.id)
 
 
@@ -144,6 +148,7 @@ def _open(
     at: Moment,
     transitions: list[Transition],
 ) -> State:
+    drill = find_drill_of(state, instance)
     incident = Incident(
         new_id(instance.name, at),
         instance.name,
@@ -151,6 +156,7 @@ def _open(
         _severity(state, instance),
         at,
         began_wall=first_failure_wall(instance, at),
+        drill="" if drill is None else drill.id,
     )
     reason = Reason.of(
         R.INCIDENT_OPENED,
@@ -161,7 +167,7 @@ def _open(
     transitions.append(
         IncidentChanged(at, incident.id, IncidentStep.OPENED, instance.name, reason)
     )
-    return _link_instance(state, instance, incident)
+    return _link_instance(state, instance, incident, at)
 
 
 def _severity(state: State, instance: Instance) -> Severity:
@@ -185,19 +191,19 @@ def _raise_for_payments(state: State, instance: Instance, incident_id: str) -> S
     return replace_incident(state, replace(incident, severity=severity))
 
 
-def _link_instance(state: State, instance: Instance, incident: Incident) -> State:
-    marked = {**state.instances, instance.id: replace(instance, incident=incident.id)}
+def _link_instance(
+    state: State, instance: Instance, incident: Incident, at: Moment
+) -> State:
+    """An incident that this step has resolved stays: its end is not stored yet."""
+    marked = replace_instances(state, replace(instance, incident=incident.id))
     incidents = {**state.incidents, incident.id: incident}
     while len(incidents) > MAX_INCIDENTS:
-        oldest = next((k for k, v in incidents.items() if not v.open), None)
+        old = islice(incidents.items(), _LOOKED_THROUGH)
+        oldest = next((k for k, v in old if not (v.open or v.resolved_at == at)), None)
         if oldest is None:
             break
         del incidents[oldest]
-    return replace(
-        state,
-        instances=MappingProxyType(marked),
-        incidents=MappingProxyType(incidents),
-    )
+    return replace(marked, incidents=MappingProxyType(incidents))
 
 
 def _resolve(
@@ -208,7 +214,7 @@ def _resolve(
     An instance that an operator has stopped since is not waited for, unless it is the
     root.
     """
-    members = [i for i in state.instances.values() if i.incident == incident_id]
+    members = [i for i in state.instances.in_incident() if i.incident == incident_id]
     incident = state.incidents[incident_id]
     if any(_keeps_open(i, incident) for i in members):
         return state
@@ -227,25 +233,24 @@ def reattach_incidents(state: State) -> State:
 
     Otherwise it would never be resolved, and the same failure would open another.
     """
-    instances = state.instances
     incident_ids = {
         name: incident.id
         for incident in state.incidents.values()
         if incident.open and not incident.is_fact
         for name in (incident.target, *incident.affected)
     }
-    reattached = {
-        i.id: replace(i, incident=incident_ids[i.name])
-        for i in instances.values()
+    reattached = (
+        replace(i, incident=incident_ids[i.name])
+        for i in state.instances.values()
         if i.incident is None and i.name in incident_ids
-    }
-    return replace(state, instances=MappingProxyType({**instances, **reattached}))
+    )
+    return replace_instances(state, *reattached)
 
 
 def close_unwatched(state: State, at: Moment) -> tuple[State, tuple[Transition, ...]]:
     """Close the incidents whose instances are all no longer watched."""
     transitions: list[Transition] = []
-    watched_ids = {instance.incident for instance in state.instances.values()}
+    watched_ids = {instance.incident for instance in state.instances.in_incident()}
     damaged = {i.name for i in state.instances.values() if i.wallet_damage is not None}
     for incident in state.incidents.values():
         if incident.is_fact:
@@ -270,14 +275,10 @@ def _close(
     transitions.append(
         IncidentChanged(at, incident.id, IncidentStep.RESOLVED, incident.target, reason)
     )
-    freed = {
-        i.id: replace(i, incident=None)
-        for i in state.instances.values()
+    freed = (
+        replace(i, incident=None)
+        for i in state.instances.in_incident()
         if i.incident == incident.id
-    }
-    closed = {**state.incidents, incident.id: replace(incident, resolved_at=at)}
-    return replace(
-        state,
-        instances=MappingProxyType({**state.instances, **freed}),
-        incidents=MappingProxyType(closed),
     )
+    closed = replace(incident, resolved_at=at)
+    return replace_incident(replace_instances(state, *freed), closed)

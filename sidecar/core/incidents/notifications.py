@@ -20,7 +20,6 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.completed_remedy import add_completed_remedy, summarize_remedy
 from sidecar.core.model.decision import Action
 from sidecar.core.model.incident import Incident
-from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import LaneName
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
@@ -39,7 +38,7 @@ from sidecar.core.model.transition import (
 )
 from sidecar.core.model.update import replace_incident, replace_instances
 from sidecar.core.reason.code import ReasonCode as R
-from sidecar.core.status import crash_loop, own_network
+from sidecar.core.status import crash_loop, current_drill
 from sidecar.core.status.maintenance_windows import is_silenced
 
 
@@ -53,7 +52,8 @@ def transition_messages(
 
     Call it before ``due_messages``. A dependent's failure is told only once its root
     works. Before the opening was told, and while the root is paused or in a maintenance
-    window, only the resolve is told.
+    window, only the resolve is told; nothing at all of an incident that a drill caused
+    and holds.
     """
     messages: list[Message] = []
     for transition in transitions:
@@ -81,19 +81,20 @@ def transition_messages(
 
 
 def due_messages(
-    state: State, settings: NotifySettings, at: Moment
+    state: State, incident_ids: Iterable[str], settings: NotifySettings, at: Moment
 ) -> tuple[State, tuple[Message, ...], tuple[tuple[str, MessageKind], ...]]:
-    """Messages that are due for open incidents, the opening included.
+    """Messages that are due for those incidents that are open, the opening included.
 
     The last value has the id of each such incident and the kind of its message.
     """
     messages: list[Message] = []
     steps: list[tuple[str, MessageKind]] = []
-    open_incidents = [
-        incident for incident in state.incidents.values() if incident.open
-    ]
-    for before in open_incidents:
-        if _is_silenced(state, root_instance(state, before), at):
+    for incident_id in incident_ids:
+        before = state.incidents[incident_id]
+        if not before.open:
+            continue
+        if _is_silenced(state, before, at):
+            state = _count_held(state, before, settings, at)
             continue
         urgency = assess_urgency(state, before, at)
         incident, kind = next_escalation(before, urgency, settings.escalation, at)
@@ -193,7 +194,7 @@ def _is_reported_elsewhere(state: State, ended: RemedyEnded) -> bool:
         return False
     loads = ended.action is Action.LOAD_WALLET
     given_up = instance.lane.name is LaneName.DEAD_LETTER
-    unknown = own_network.is_blind(instance.health)
+    unknown = instance.health.is_blind
     return given_up or unknown or (loads and instance.looping)
 
 
@@ -205,7 +206,7 @@ def _is_reported(
     at: Moment,
 ) -> bool:
     if kind is MessageKind.RESOLVED:
-        return True
+        return not incident.drill or incident.told_wall is not None
     name = (
         transition.target
         if isinstance(transition, IncidentChanged)
@@ -221,9 +222,22 @@ def _is_target_reported(
     if not incident.open or incident.told_wall is None:
         return False
     root = root_instance(state, incident)
-    is_silenced = _is_silenced(state, root, at)
+    is_silenced = _is_silenced(state, incident, at)
     return not is_silenced and name in reported_names(root, incident)
 
 
-def _is_silenced(state: State, root: Instance | None, at: Moment) -> bool:
-    return root is not None and is_silenced(state, root.id.target, at.wall)
+def _is_silenced(state: State, incident: Incident, at: Moment) -> bool:
+    root = root_instance(state, incident)
+    if root is not None and is_silenced(state, root.id.target, at.wall):
+        return True
+    return current_drill.is_held(state, incident, at)
+
+
+def _count_held(
+    state: State, incident: Incident, settings: NotifySettings, at: Moment
+) -> State:
+    """Count the messages about the opening of an incident that a drill holds now."""
+    if incident.opened_at != at or not current_drill.is_held(state, incident, at):
+        return state
+    _, messages = messages_about(incident, MessageKind.OPENED, {}, settings, at)
+    return current_drill.count_held(state, len(messages))

@@ -16,6 +16,7 @@ from sidecar.core.model.cause import Severity
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.incident import Incident, new_id
+from sidecar.core.model.instance import Instance
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
@@ -24,6 +25,11 @@ from sidecar.core.model.transition import (
     BalanceCompared,
     Comparison,
     Transition,
+)
+from sidecar.core.status.current_drill import (
+    count_held,
+    find_drill_of,
+    is_objective_exceeded,
 )
 from sidecar.core.status.maintenance_windows import hold_until_end
 from sidecar.core.status.target_status import unknown_since_wall
@@ -87,8 +93,11 @@ def page_messages(
     decisions: Iterable[Decision],
     settings: NotifySettings,
     at: Moment,
-) -> tuple[Message, ...]:
-    """Messages about pages without an incident, as for an operator's own stop."""
+) -> tuple[State, tuple[Message, ...]]:
+    """Messages about pages without an incident, as for an operator's own stop.
+
+    Those that a drill within its objective causes are only counted.
+    """
     messages: list[Message] = []
     for decision in decisions:
         cause = decision.cause
@@ -105,10 +114,18 @@ def page_messages(
             group_id, decision.name, cause, severity, at, began_wall=began_wall
         )
         facts, kind = facts_of(state, incident, at), MessageKind.NOTICE
-        messages.extend(
-            informational_messages(group_id, severity, kind, facts, settings, at)
-        )
-    return tuple(messages)
+        new = informational_messages(group_id, severity, kind, facts, settings, at)
+        if _is_within_drill(state, instance, at):
+            state = count_held(state, len(new))
+        else:
+            messages.extend(new)
+    return state, tuple(messages)
+
+
+def _is_within_drill(state: State, instance: Instance, at: Moment) -> bool:
+    """Is it what a drill is about, which is as it should be?"""
+    drill = find_drill_of(state, instance)
+    return drill is not None and not is_objective_exceeded(drill, at)
 
 
 def balance_messages(

@@ -6,6 +6,7 @@ from enum import StrEnum
 from sidecar.core.model.busy_wait import BusyAnswer
 from sidecar.core.model.container import Container, RunId
 from sidecar.core.model.decision import Decision
+from sidecar.core.model.drill_event import DrillEvent
 from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.host_event import DiskExamined, HostMeasured
 from sidecar.core.model.lease_event import LeaseObserved
@@ -282,6 +283,7 @@ Event = (
     | PlannedRestartDue
     | PlannedRestartCancelled
     | TaskEvent
+    | DrillEvent
     | RestartRequested
     | PauseRequested
     | ResumeRequested

@@ -52,6 +52,8 @@ class Incident:
     changes: int = 0
     deeds: tuple[CompletedRemedy, ...] = ()
     began_wall: float | None = None
+    drill: str = ""
+    """The drill that caused it; empty: none did."""
 
     @property
     def since_wall(self) -> float:

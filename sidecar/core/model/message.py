@@ -49,6 +49,10 @@ class MessageKind(StrEnum):
     """A maintenance task failed, was missed, or found something."""
     TASK_DONE = "task_done"
     """A maintenance task is done: a report, or the end of its problem."""
+    DRILL_PROBLEM = "drill_problem"
+    """A planned drill was not passed, or its fault was not undone at once."""
+    DRILL_STUCK = "drill_stuck"
+    """The fault of a drill is still in force: its undo failed."""
     TEST = "test"
     """Test of a channel."""
 

@@ -9,9 +9,11 @@ from sidecar.core.model.busy_wait import BusyWait
 from sidecar.core.model.cause import Cause, RemedyKind
 from sidecar.core.model.decision import Trigger
 from sidecar.core.model.dependency_graph import DependencyGraph
+from sidecar.core.model.drill import Drill
 from sidecar.core.model.host_status import DiskFault, HostStatus
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.instance_table import InstanceTable, build_table
 from sidecar.core.model.lane import RemedyStats
 from sidecar.core.model.lease import LeaseStatus
 from sidecar.core.model.maintenance_task import Task, TaskProgress, TaskRun
@@ -100,6 +102,13 @@ class OwnNetworkStatus:
     reported_mono: float | None = None
 
 
+class LastTurn(NamedTuple):
+    """The last instance and incident that had their turn, where ticks take turns."""
+
+    instance: InstanceId | None = None
+    incident: str = ""
+
+
 class EfficacyKey(NamedTuple):
     """Key of the efficacy ledger."""
 
@@ -115,9 +124,7 @@ class State:
     started: Moment
     mode: Mode = Mode.ACT
     targets: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType({}))
-    instances: Mapping[InstanceId, Instance] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
+    instances: InstanceTable = field(default_factory=lambda: build_table({}))
     restored_instances: Mapping[InstanceId, Instance] = field(
         default_factory=lambda: MappingProxyType({})
     )
@@ -129,6 +136,8 @@ class State:
     due: Mapping[str, DueRestart] = field(default_factory=lambda: MappingProxyType({}))
     """Planned restarts that wait to begin, by target."""
     plan: PlannedRestart | None = None
+    drill: Drill | None = None
+    """The current drill; there is one at a time."""
     busy_waits: Mapping[InstanceId, BusyWait] = field(
         default_factory=lambda: MappingProxyType({})
     )
@@ -168,6 +177,8 @@ class State:
     lease: LeaseStatus | None = None
     """The lease of several watchdogs; None: this one is alone. It is not stored."""
     topology: DependencyGraph = DependencyGraph()
+    last_turn: LastTurn = LastTurn()
+    """It is not stored."""
     numbers: Mapping[str, tuple[int, ...]] = field(
         default_factory=lambda: MappingProxyType({})
     )

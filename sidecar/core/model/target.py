@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sidecar.core.model.backup_settings import BackupSettings
 from sidecar.core.model.cause import Severity
+from sidecar.core.model.drill_settings import DrillObjective, DrillPlan
 from sidecar.core.model.probe_settings import (
     DockerProbe,
     ElectronCashProbe,
@@ -121,6 +122,8 @@ class Target:
     preventive: PlannedRestartSettings | None = None
     busy: BusySettings | None = None
     backup: BackupSettings | None = None
+    objective: DrillObjective = DrillObjective()
+    drill: DrillPlan | None = None
     severity: Severity | None = None
     recreate: bool = False
     """May its container be replaced by an equal one, if restarts do not help?"""

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
+from sidecar.core.model.drill import DrillRecord
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import (
     EntryKind,
@@ -117,6 +118,11 @@ class Journal(Protocol):
         self, limit: int, task: str | None = None
     ) -> tuple[TaskRun, ...]:
         """The last runs of maintenance tasks, or of one task, newest first."""
+
+    async def drills(
+        self, limit: int, target: str | None = None
+    ) -> tuple[DrillRecord, ...]:
+        """The last drills that have ended, or those of one target, newest first."""
 
     async def monitored_intervals(
         self, since_wall: float, until_wall: float

@@ -9,6 +9,7 @@ PUBLIC_TEXTS = frozenset(
         "action",
         "cause",
         "expected",
+        "fault",
         "incident_id",
         "method",
         "policy",

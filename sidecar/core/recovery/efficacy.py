@@ -12,6 +12,7 @@ from sidecar.core.model.transition import (
     RemedyEnded,
     RemedyOutcome,
 )
+from sidecar.core.status.current_drill import find_drill_of
 
 INEFFECTIVE_OUTAGES = 4
 
@@ -34,8 +35,13 @@ MAX_DURATIONS = 20
 
 
 def record_remedy_result(state: State, ended: RemedyEnded) -> State:
-    """Add a remedy's outcome, where it is known, under (target, cause, remedy)."""
+    """Add a remedy's outcome, where it is known, under (target, cause, remedy).
+
+    A drill proves nothing about real failures.
+    """
     if ended.cause is None or ended.outcome is RemedyOutcome.UNKNOWN:
+        return state
+    if find_drill_of(state, state.instances[ended.instance]) is not None:
         return state
     cure = RemedyKind(ended.action.value)
     key = EfficacyKey(ended.instance.target, ended.cause, cure)

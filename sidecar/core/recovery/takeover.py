@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from sidecar.core.model.drill import Drill, DrillPhase, enter_phase
 from sidecar.core.model.foreign_signal import ForeignSignal
 from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance, RemedyPhase
@@ -61,8 +62,25 @@ def restore_state(saved: State, saved_at: Moment, now: Moment) -> State:
         paused=saved.paused,
         restarts=tuple(t + shift_s for t in saved.restarts),
         plan=plan,
+        drill=_take_over_drill(saved.drill, shift_s, now),
     )
     return _resume_tasks(restored, saved)
+
+
+def _take_over_drill(drill: Drill | None, shift_s: float, now: Moment) -> Drill | None:
+    """The drill of the dead process: its fault may be in force, and is undone now.
+
+    One that was undone is left: what looks like it now is somebody else's.
+    """
+    if drill is None:
+        return None
+    shifted: Drill = _shift_clock(drill, shift_s)
+    if not drill.interrupted and drill.recovered is None:
+        why = Reason.of(R.DRILL_INTERRUPTED)
+        shifted = replace(shifted, interrupted=True, problem=drill.problem or why)
+    if drill.phase in {DrillPhase.PREPARING, DrillPhase.RECOVERING}:
+        return shifted
+    return enter_phase(shifted, DrillPhase.UNDOING, now)
 
 
 def _resume_tasks(state: State, saved: State) -> State:

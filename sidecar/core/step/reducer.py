@@ -5,6 +5,14 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.incidents.lifecycle import update_incidents
+from sidecar.core.model.drill_event import (
+    DrillCancelled,
+    DrillEvent,
+    DrillInjected,
+    DrillPrepared,
+    DrillRequested,
+    DrillUndone,
+)
 from sidecar.core.model.event import (
     AckRequested,
     BusyAnswered,
@@ -65,6 +73,7 @@ from sidecar.core.step import (
     maintenance,
     observations,
     probe_results,
+    turns,
     wallet_files,
 )
 
@@ -75,13 +84,21 @@ def reduce_event(state: State, event: Event) -> Update:
     finished = _finish_reduction(
         changed.state, changed.touched, changed.transitions, event.at
     )
-    return finished._replace(task_runs=changed.task_runs)
+    return finished._replace(
+        task_runs=changed.task_runs, drill_records=changed.drill_records
+    )
+
+
+def _on_drill_event(state: State, event: DrillEvent) -> Update:
+    from sidecar.core.drills.phases import (  # noqa: PLC0415 - rarely used
+        reduce_drill_event,
+    )
+
+    return reduce_drill_event(state, event)
 
 
 def _on_tick(state: State, event: Tick) -> Update:
-    troubled = tuple(
-        i for i in state.instances.values() if not is_unaffected_by_time(i)
-    )
+    state, troubled = turns.take_instances(state)
     now = event.at.mono
     aged = (_apply_time(state, instance, now) for instance in troubled)
     paused = {k: v for k, v in state.paused.items() if v > event.at.wall}
@@ -97,21 +114,6 @@ def _apply_time(state: State, instance: Instance, now: float) -> Instance:
     if health is not instance.health:
         instance = replace(instance, health=health)
     return container_run.end_loop_if_outlived(instance, now)
-
-
-def is_unaffected_by_time(instance: Instance) -> bool:
-    """Is there nothing that time alone could change or that waits for an answer?"""
-    return (
-        instance.state in WORKING_STATES
-        and instance.remedy is None
-        and instance.loading is None
-        and not instance.asked
-        and not instance.must_restart
-        and not instance.looping
-        and not instance.overlap.has_others_stop
-        and instance.redeploy is None
-        and not instance.set_aside
-    )
 
 
 def _finish_reduction(
@@ -251,6 +253,11 @@ _HANDLERS: Mapping[type, Callable[..., Update]] = MappingProxyType(
         TaskDue: maintenance.on_task_due,
         TaskRequested: maintenance.on_task_requested,
         TaskCompleted: maintenance.on_task_completed,
+        DrillRequested: _on_drill_event,
+        DrillPrepared: _on_drill_event,
+        DrillInjected: _on_drill_event,
+        DrillUndone: _on_drill_event,
+        DrillCancelled: _on_drill_event,
         Tick: _on_tick,
     }
 )

@@ -50,7 +50,7 @@ def check_own_network(case: GuardInput) -> Reason | None:
     if loss is None:
         return None
     blind = case.instance.health.blind
-    if blind is not None and own_network_rules.is_blind(case.instance.health):
+    if blind is not None and case.instance.health.is_blind:
         return blind.reason
     others = {
         *own_network_rules.targets_lost_with(case.state, case.instance, loss, case.at)
@@ -85,8 +85,11 @@ def check_engine_policy(case: GuardInput) -> Reason | None:
     exited_mono = case.instance.exited_mono
     if not container.engine_restarts_it or exited_mono is None or case.forced:
         return None
-    # After a stop that was asked for, the policy does nothing.
-    if case.settles or container_run.is_stopped_by_person(case.instance):
+    # After a stop or a kill that was asked for, the policy does nothing.
+    is_asked_for = container_run.is_stopped_by_person(
+        case.instance
+    ) or stop_origin.is_killed_by_drill(case.instance, container)
+    if case.settles or is_asked_for:
         return None
     if case.at.mono - exited_mono >= ENGINE_RESTART_WAIT_S:
         return None

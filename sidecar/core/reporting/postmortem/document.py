@@ -64,6 +64,10 @@ def _write_head(review: IncidentReview) -> str:
             f"All times are UTC. Written {format_clock(review.now_wall)}."
         ),
     ]
+    if incident.drill:
+        lines.append(
+            f"> **Drill:** Sidecar made this fault on purpose (drill {incident.drill})."
+        )
     if incident.open:
         lines.append(
             "> **Draft:** the incident is still open; "

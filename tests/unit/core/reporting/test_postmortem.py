@@ -385,6 +385,15 @@ def test_the_document_of_an_open_incident_is_a_draft() -> None:
     assert "Nothing was done automatically." in document
 
 
+def test_the_document_of_a_fault_made_by_a_drill_says_so() -> None:
+    world, journal = run_hang_with_recovery()
+    review = build_review(world, journal)
+    assert "on purpose" not in write_postmortem(review)
+    incident = replace(review.incident, drill="01J0000000000000000000000A")
+    document = write_postmortem(replace(review, incident=incident))
+    assert "on purpose (drill 01J0000000000000000000000A)" in document
+
+
 def test_an_unanswered_alert_and_futile_remedies_lead_to_action_items() -> None:
     world, journal = run_hang_with_recovery()
     items = find_section(write_postmortem(build_review(world, journal)), "Action items")
