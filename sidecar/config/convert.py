@@ -11,11 +11,8 @@ from sidecar.config.backups import build_backup
 from sidecar.config.check.secret_text import username_objection
 from sidecar.config.check.wallet_paths import wallet_path_faults
 from sidecar.config.file.model import (
-    BusySection,
     Defaults,
-    PreventiveSection,
     RestartSection,
-    RollingSection,
     TargetSection,
 )
 from sidecar.config.file.probe_sections import (
@@ -29,6 +26,8 @@ from sidecar.config.file.setting_types import tuple_of, value_or
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader
 from sidecar.core.model.cause import Severity
+from sidecar.core.model.drill_fault import DrillFault
+from sidecar.core.model.drill_settings import DrillObjective, DrillPlan
 from sidecar.core.model.probe_settings import (
     Credentials,
     DockerProbe,
@@ -49,6 +48,14 @@ from sidecar.core.model.target import (
 _SETTINGS_BY_TYPE: Mapping[str, type[ProbeSettings]] = {
     kind.TYPE: kind for kind in get_args(ProbeSettings)
 }
+
+_OPTIONAL_SETTINGS: Mapping[str, type[Any]] = {
+    "rolling": RollingSettings,
+    "preventive": PlannedRestartSettings,
+    "busy": BusySettings,
+    "objective": DrillObjective,
+}
+"""The settings of sections that need no conversion but that of durations."""
 
 _NO_START = Defaults(start_period="0s")
 
@@ -74,21 +81,20 @@ def build_target(
             RestartSettings, value_or(section.restart, RestartSection())
         ),
     }
-    if isinstance(section.rolling, RollingSection):
-        values["rolling"] = _fill_settings(RollingSettings, section.rolling)
+    for key, settings in _OPTIONAL_SETTINGS.items():
+        inner = getattr(section, key)
+        if not isinstance(inner, UnsetType):
+            values[key] = _fill_settings(settings, inner)
     if not isinstance(section.recreate, UnsetType):
         values["recreate"] = section.recreate
     if not isinstance(section.severity, UnsetType):
         values["severity"] = Severity(section.severity)
-    if isinstance(section.preventive, PreventiveSection):
-        values["preventive"] = _fill_settings(
-            PlannedRestartSettings, section.preventive
-        )
-    if isinstance(section.busy, BusySection):
-        values["busy"] = _fill_settings(BusySettings, section.busy)
     if not isinstance(section.backup, UnsetType):
         path = f"targets.{name}.backup"
         values["backup"] = build_backup(section.backup, path, reader)
+    if not isinstance(section.drill, UnsetType):
+        fault = DrillFault(section.drill.fault)
+        values["drill"] = _fill_settings(DrillPlan, section.drill, fault=fault)
     if not isinstance(section.settle, UnsetType):
         values["settle_s"] = duration.parse_seconds(section.settle)
     return Target(name, **values)

@@ -40,6 +40,8 @@ targets:
              timezone: Asia/Seoul, keep: 30, recipients: [RECIPIENT],
              offsite: {url: "https://dav.example/wallets/", username: sidecar,
                        password_file: SECRETS/dav_password}}
+    objective: {detect: 60s, recover: 3m}
+    drill: {cron: "0 5 * * 1", timezone: Asia/Seoul, fault: kill}
     severity: P1
   bitcoincash-service:
     depends_on: [electron-cash]

@@ -52,3 +52,5 @@ def _target_faults(document: Document, target: Target) -> Iterator[ConfigProblem
         yield ConfigProblem(f"{path}.recreate", "true", "false", _WHY)
     if target.preventive is not None:
         yield ConfigProblem(f"{path}.preventive", "set", "no planned restart", _WHY)
+    if target.drill is not None:
+        yield ConfigProblem(f"{path}.drill", "set", "no planned drill", _WHY)

@@ -10,12 +10,10 @@ from itertools import pairwise
 from sidecar.config.backups import backup_faults
 from sidecar.config.check.busy import busy_faults
 from sidecar.config.check.ca_file import ca_fault
-from sidecar.config.check.cron import (
-    CRON_WORDS,
-    cron_faults,
-    shortest_gap_s,
-)
+from sidecar.config.check.cron import shortest_gap_s
+from sidecar.config.check.drill import drill_faults, objective_faults
 from sidecar.config.check.log_patterns import log_faults
+from sidecar.config.check.preventive import preventive_faults
 from sidecar.config.check.recreate import recreate_faults
 from sidecar.config.check.rolling import rolling_faults
 from sidecar.config.check.urls import url_fault
@@ -34,11 +32,9 @@ from sidecar.core.model.probe_settings import (
     MemoryProbe,
     ProbeSettings,
     TcpProbe,
-    may_ask_restart,
 )
 from sidecar.core.model.target import (
     AfterDependency,
-    PlannedRestartSettings,
     ProbeSchedule,
     RestartSettings,
     Target,
@@ -75,10 +71,13 @@ def target_faults(
     yield from _settle_faults(target, path)
     yield from recreate_faults(target, path)
     if target.preventive is not None:
-        yield from _preventive_faults(target, target.preventive, f"{path}.preventive")
+        yield from preventive_faults(target, target.preventive, f"{path}.preventive")
     if target.busy is not None:
         yield from busy_faults(target.busy, f"{path}.busy")
     yield from backup_faults(target, f"{path}.backup")
+    yield from objective_faults(target.objective, f"{path}.objective")
+    if target.drill is not None:
+        yield from drill_faults(target, target.drill, f"{path}.drill")
 
 
 def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[ConfigProblem]:
@@ -222,29 +221,6 @@ def _too_short_fault(
         f"{format_seconds(least_s)} or more",
         why,
     )
-
-
-def _preventive_faults(
-    target: Target, preventive: PlannedRestartSettings, path: str
-) -> Iterator[ConfigProblem]:
-    if preventive.before_limit and target.memory is None:
-        hint = "a forecast needs samples: add {type: memory} to the probes"
-        yield ConfigProblem(f"{path}.before_limit", "no probe memory", "one", hint)
-    if preventive.cron is None:
-        asks = any(may_ask_restart(probe) for probe in target.probes)
-        if not asks and not preventive.before_limit:
-            hint = "needed without before_limit and on_match: planned_restart"
-            yield ConfigProblem(f"{path}.cron", "nothing", CRON_WORDS, hint)
-        return
-    faults = list(cron_faults(path, preventive.cron, preventive.timezone))
-    yield from faults
-    gap_s = None if faults else shortest_gap_s(preventive.cron)
-    if gap_s is not None and preventive.jitter_s >= gap_s:
-        yield ConfigProblem(
-            f"{path}.jitter",
-            format_seconds(preventive.jitter_s),
-            f"less than {format_seconds(gap_s)}, the time between two restarts",
-        )
 
 
 def stack_faults(

@@ -15,6 +15,7 @@ from sidecar.config.file.setting_types import (
     Count,
     Duration,
     DurationOrZero,
+    FaultName,
     Name,
     Section,
     SeverityName,
@@ -108,6 +109,21 @@ class BackupSection(Section, kw_only=True):
     restore_test: RestoreTestSection | UnsetType = UNSET
 
 
+class ObjectiveSection(Section):
+    """The times within which a fault is to be detected and healed."""
+
+    detect: Duration | UnsetType = UNSET
+    recover: Duration | UnsetType = UNSET
+
+
+class DrillSection(Section, kw_only=True):
+    """Planned drills."""
+
+    cron: Text
+    timezone: Text | UnsetType = UNSET
+    fault: FaultName
+
+
 class TargetSection(Section):
     """One target."""
 
@@ -129,6 +145,8 @@ class TargetSection(Section):
     recreate: bool | UnsetType = UNSET
     busy: BusySection | UnsetType = UNSET
     backup: BackupSection | UnsetType = UNSET
+    objective: ObjectiveSection | UnsetType = UNSET
+    drill: DrillSection | UnsetType = UNSET
 
 
 class Cluster(Section):

@@ -64,6 +64,9 @@ Count = Annotated[int, Meta(ge=1, le=1000)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 HttpStatus = Annotated[int, Meta(ge=100, le=599)]
 SeverityName = Literal["P0", "P1", "P2", "P3"]
+FaultName = Literal[
+    "kill", "hang", "refuse", "slow", "upstream", "netcut", "stop", "pause"
+]
 
 
 def is_name(text: str) -> bool:

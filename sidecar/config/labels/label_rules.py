@@ -24,6 +24,7 @@ _HINT = "a label may come with an image: say it below targets.NAME"
 _PATHS = frozenset({"probe.wallet_path"})
 _REFUSED_BRANCHES = {
     "backup": "a backup",
+    "drill": "what breaks the container",
     "probe.headers": "a header",
     "probe.patterns": "a list of expressions",
     "probe.expose_balance": "what shows a balance",
@@ -82,6 +83,8 @@ _DURATIONS = {
     "preventive.jitter": ("0s", "24h"),
     "preventive.skip_if_restarted_within": ("1h", "90d"),
     "busy.max_wait": ("0s", "24h"),
+    "objective.detect": ("1s", "1h"),
+    "objective.recover": ("1s", "24h"),
 }
 """Bounds of durations. The whole stack waits for a restart: it must not take long."""
 

@@ -41,7 +41,11 @@ _STOP_SECONDS = re.compile(r"[0-9]{1,4}")
 Labels = tuple[tuple[str, str], ...]
 
 
-@lru_cache(maxsize=4096)
+CACHED_TARGETS = 16_384
+"""More than MOST_TARGETS: otherwise each listing would work out all of them again."""
+
+
+@lru_cache(maxsize=CACHED_TARGETS)
 def resolve_labels(
     settings: Settings,
     name: str,

@@ -18,7 +18,7 @@ from sidecar.config.settings import Settings
 from sidecar.core.model.container import Container, NativeHealth
 from sidecar.core.model.dependency_graph import (
     dependencies_of,
-    find_cycle,
+    find_cycles,
     unknown_names,
 )
 from sidecar.core.model.target import Target
@@ -26,13 +26,13 @@ from sidecar.core.model.target import Target
 _ENABLE = f"{PREFIX}enable"
 _STOP_TIMEOUT = "autoheal.stop.timeout"
 _MOST_FAULTS = 8
-MOST_TARGETS = 1000
+MOST_TARGETS = 10_000
 """Maximum number of targets from labels: each one costs probes, timers and memory."""
 
 _TOO_MANY = ConfigProblem(
     _ENABLE,
-    f"more than {MOST_TARGETS} targets",
-    f"at most {MOST_TARGETS}",
+    f"more than {MOST_TARGETS:,} targets",
+    f"at most {MOST_TARGETS:,}",
     "this container and those after it are not watched",
 )
 _BOOLEANS = {"true": True, "false": False}
@@ -57,8 +57,9 @@ def targets_in_force(
     """
     newest_last = sorted(containers, key=lambda c: c.started_at)
     containers_by_name = {c.name: c for c in newest_last}
+    services = {c.service for c in newest_last}
     declared = [
-        _with_container_name(settings, t, newest_last, containers_by_name)
+        _with_container_name(settings, t, services, containers_by_name)
         for t in settings.targets
     ]
     container_names = {t.container for t in declared}
@@ -117,18 +118,17 @@ def _find_owner(container: Container) -> _Owner:
 def _with_container_name(
     settings: Settings,
     target: Target,
-    containers: Iterable[Container],
+    services: Collection[str],
     containers_by_name: Mapping[str, Container],
 ) -> Target:
     """The target with its name as the container's name, where no service has it.
 
     Only where the settings name neither a service nor a container.
     """
-    section = value_or(settings.document.targets, {}).get(target.name, TargetSection())
-    explicit_name = value_or(section.service, None) or value_or(section.container, None)
-    if explicit_name or target.name not in containers_by_name:
+    if target.name in services or target.name not in containers_by_name:
         return target
-    if any(c.service == target.name for c in containers):
+    section = value_or(settings.document.targets, {}).get(target.name, TargetSection())
+    if value_or(section.service, None) or value_or(section.container, None):
         return target
     return replace(target, service=None, container=target.name)
 
@@ -243,14 +243,17 @@ def _drop_unknown_dependencies(
     """Remove dependencies from labels that name no target or form a cycle."""
     for name, missing in unknown_names(dependencies_of(targets.values())):
         yield _drop_dependency(targets, name, missing, "the name of a target")
-    while circle := find_cycle(dependencies_of(targets.values())):
+    needs = dict(dependencies_of(targets.values()))
+    for circle in find_cycles(needs):
         by_label = (
             (name, upstream)
             for name, upstream in pairwise(circle)
             if not _declares_needs(settings, name)
         )
         name, upstream = next(by_label)
-        yield _drop_dependency(targets, name, upstream, "no circle of dependencies")
+        fault = _drop_dependency(targets, name, upstream, "no circle of dependencies")
+        needs[name] = targets[name].depends_on
+        yield fault
 
 
 def _declares_needs(settings: Settings, name: str) -> bool:

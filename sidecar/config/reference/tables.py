@@ -19,6 +19,7 @@ from sidecar.config.file.model import (
     BusySection,
     Cluster,
     Defaults,
+    ObjectiveSection,
     OffsiteSection,
     PreventiveSection,
     RestartSection,
@@ -46,6 +47,7 @@ from sidecar.core.model.backup_settings import (
     RestoreTestSettings,
 )
 from sidecar.core.model.cause import Severity
+from sidecar.core.model.drill_settings import DrillObjective
 from sidecar.core.model.lease import ClusterSettings
 from sidecar.core.model.notification_settings import (
     EscalationSettings,
@@ -83,6 +85,7 @@ SETTINGS: Mapping[type[Section], tuple[type[Any], ...]] = {
     OffsiteSection: (OffsiteSettings,),
     RestoreTestSection: (RestoreTestSettings,),
     PreventiveSection: (PlannedRestartSettings,),
+    ObjectiveSection: (DrillObjective,),
     ProbeSection: (RunningProbe,),
     Cluster: (ClusterSettings,),
     Notify: (EscalationSettings,),

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from sidecar.config.file.model import (
     BusySection,
     Defaults,
+    DrillSection,
+    ObjectiveSection,
     PreventiveSection,
     RestartSection,
     RollingSection,
@@ -61,6 +63,12 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
         ),
         "busy": KeyText("how to ask the target whether it is busy"),
         "backup": KeyText("backups of the wallet files of a wallet daemon"),
+        "objective": KeyText(
+            "the times within which a fault is to be detected and healed; drills "
+            "measure it",
+            "as below",
+        ),
+        "drill": KeyText("planned drills"),
     },
     RestartSection: {
         "enabled": KeyText("`false`: the target is measured, and never restarted"),
@@ -132,5 +140,17 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
             "the longest wait; then the restart comes, also if no answer was clear; "
             "`0s`: never ask"
         ),
+    },
+    ObjectiveSection: {
+        "detect": KeyText("the time from the fault until Sidecar has detected it"),
+        "recover": KeyText(
+            "the time from the fault, or from its end if the drill ends it, until the "
+            "target works again"
+        ),
+    },
+    DrillSection: {
+        "cron": KeyText(f"{_CRON.meaning}; one hour or more between two drills"),
+        "timezone": _TIMEZONE,
+        "fault": KeyText("the fault of the drills"),
     },
 }

@@ -13,6 +13,8 @@ from sidecar.config.load import load
 from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.core.model.backup_settings import BackupSettings, OffsiteSettings
 from sidecar.core.model.cause import Severity
+from sidecar.core.model.drill_fault import DrillFault
+from sidecar.core.model.drill_settings import DrillObjective, DrillPlan
 from sidecar.core.model.lease import ClusterSettings
 from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.probe_settings import Credentials, ElectronCashProbe, HttpProbe
@@ -289,6 +291,8 @@ def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
             "https://dav.example/wallets/", username="sidecar", password="dav-password"
         ),
     )
+    assert wallet.objective == DrillObjective()
+    assert wallet.drill == DrillPlan("0 5 * * 1", DrillFault.KILL, "Asia/Seoul")
     assert wallet.severity is Severity.P1
     assert wallet.busy == BusySettings(
         "http://bitcoincash-service:8080/busy", max_wait_s=600.0

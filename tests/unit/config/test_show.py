@@ -76,6 +76,7 @@ def test_every_setting_of_the_process_is_shown() -> None:
         "settle",
         "restart",
         "rolling",
+        "objective",
         "recreate",
     ]
     probe = targets["wallet"]["probe"][0]
