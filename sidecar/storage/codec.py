@@ -34,6 +34,11 @@ def encode(value: object) -> str:
         return text.encode(errors="replace").decode()
 
 
+def encode_optional(value: object | None) -> str:
+    """A list of the value, or an empty one."""
+    return encode(() if value is None else (value,))
+
+
 def _encode_mapping(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)

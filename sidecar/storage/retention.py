@@ -33,6 +33,7 @@ RETENTION_RULES = (
     ),
     RetentionRule("outbox", "ended_wall < :before"),
     RetentionRule("task_runs", "ended_wall < :before"),
+    RetentionRule("drills", "ended_wall < :before"),
     RetentionRule("watched", "until_wall < :before"),
     RetentionRule("set_aside", "at_wall < :before"),
 )

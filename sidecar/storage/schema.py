@@ -118,7 +118,16 @@ CREATE INDEX task_runs_task ON task_runs (task, id);
 CREATE INDEX task_runs_ended ON task_runs (ended_wall);
 """
 
-MIGRATIONS = (_FIRST, _BRIEF, _NAMES_AND_REASONS, _TASK_RUNS)
+_DRILLS = """
+CREATE TABLE drills (
+    id TEXT PRIMARY KEY, target TEXT NOT NULL, fault TEXT NOT NULL,
+    began_wall REAL NOT NULL, ended_wall REAL NOT NULL, outcome TEXT NOT NULL,
+    value TEXT NOT NULL);
+CREATE INDEX drills_target ON drills (target, ended_wall);
+CREATE INDEX drills_ended ON drills (ended_wall);
+"""
+
+MIGRATIONS = (_FIRST, _BRIEF, _NAMES_AND_REASONS, _TASK_RUNS, _DRILLS)
 """The n-th script makes a store of version n from one of version n - 1."""
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.core.model.decision import Decision
+from sidecar.core.model.drill import DrillRecord
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import (
     EntryKind,
@@ -100,12 +101,14 @@ class MemoryJournal:
     bundles: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
     incidents_by_id: dict[str, Incident] = field(default_factory=dict)
     runs: list[TaskRun] = field(default_factory=list)
+    drill_records: list[DrillRecord] = field(default_factory=list)
 
     def on_step(self, result: StepResult) -> None:
         self.stored_entries.extend(entry_of(t) for t in result.transitions)
         self.stored_entries.extend(entry_of(d) for d in result.decisions)
         self.incidents_by_id.update(result.state.incidents)
         self.runs.extend(run for run in result.task_runs if run.outcome)
+        self.drill_records.extend(result.drill_records)
 
     async def entries(
         self,
@@ -153,6 +156,12 @@ class MemoryJournal:
     ) -> tuple[TaskRun, ...]:
         newest = reversed(self.runs)
         return tuple(run for run in newest if task in {None, run.task})[:limit]
+
+    async def drills(
+        self, limit: int, target: str | None = None
+    ) -> tuple[DrillRecord, ...]:
+        newest = reversed(self.drill_records)
+        return tuple(d for d in newest if target in {None, d.target})[:limit]
 
     async def monitored_intervals(
         self, since_wall: float, until_wall: float

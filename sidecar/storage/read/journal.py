@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from loguru import logger
 
+from sidecar.core.model.drill import DrillRecord
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import (
     EntryKind,
@@ -127,6 +128,12 @@ class SqliteJournal:
         """The last runs of maintenance tasks, or of one task, newest first."""
         return await self._reader.ask(lambda c: _task_runs(c, limit, task))
 
+    async def drills(
+        self, limit: int, target: str | None = None
+    ) -> tuple[DrillRecord, ...]:
+        """The last drills that have ended, or those of one target, newest first."""
+        return await self._reader.ask(lambda c: _drills(c, limit, target))
+
     async def monitored_intervals(
         self, since_wall: float, until_wall: float
     ) -> tuple[MonitoredInterval, ...]:
@@ -218,6 +225,18 @@ def _task_runs(
         (*values, limit),
     )
     return tuple(_readable(rows, lambda row: decode(row[0], TaskRun)))
+
+
+def _drills(
+    connection: sqlite3.Connection, limit: int, target: str | None
+) -> tuple[DrillRecord, ...]:
+    condition, values = ("1", ()) if target is None else ("target = ?", (target,))
+    rows = connection.execute(
+        f"SELECT value FROM drills WHERE {condition}"  # noqa: S608 - words of ours
+        " ORDER BY ended_wall DESC, id DESC LIMIT ?",
+        (*values, limit),
+    )
+    return tuple(_readable(rows, lambda row: decode(row[0], DrillRecord)))
 
 
 def _join_intervals(intervals: Iterable[MonitoredInterval]) -> list[MonitoredInterval]:

@@ -10,8 +10,10 @@ from loguru import logger
 
 from sidecar.core.incidents.lifecycle import MAX_INCIDENTS
 from sidecar.core.model.cause import Cause, RemedyKind
+from sidecar.core.model.drill import Drill
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.lane import RemedyStats
 from sidecar.core.model.maintenance_task import TaskProgress
 from sidecar.core.model.moment import Moment
@@ -96,6 +98,7 @@ def load_state(connection: sqlite3.Connection, now_wall: float) -> State | None:
     )
     plans = rows.read(values.get("plan"), _load_plans)
     tasks = rows.read(values.get("tasks"), _load_tasks)
+    drills = rows.read(values.get("drill"), _load_drills)
     incidents = _load_incidents(rows)
     instances = _load_instances(rows, incidents)
     ledger = dict(
@@ -104,7 +107,7 @@ def load_state(connection: sqlite3.Connection, now_wall: float) -> State | None:
     _quarantine_rows(connection, rows.unreadable, now_wall)
     return State(
         started=saved or Moment(0.0, 0.0),
-        instances=MappingProxyType(instances),
+        instances=build_table(instances),
         numbers=MappingProxyType(_numbers(instances)),
         incidents=MappingProxyType(incidents),
         ledger=MappingProxyType(ledger),
@@ -114,6 +117,7 @@ def load_state(connection: sqlite3.Connection, now_wall: float) -> State | None:
         own_network=OwnNetworkStatus(is_reported=own_network_told or False),
         settings=SettingsStatus(reported_faults=settings_told or ""),
         plan=plans[0] if plans else None,
+        drill=drills[0] if drills else None,
         task_progress=MappingProxyType(tasks or {}),
     )
 
@@ -128,6 +132,10 @@ def _load_plans(row: StoredRow) -> tuple[PlannedRestart, ...]:
 
 def _load_tasks(row: StoredRow) -> dict[str, TaskProgress]:
     return decode(row.text, dict[str, TaskProgress])
+
+
+def _load_drills(row: StoredRow) -> tuple[Drill, ...]:
+    return decode(row.text, tuple[Drill, ...])
 
 
 def _load_incidents(rows: _Rows) -> dict[str, Incident]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sidecar.core.model.decision import Decision
+from sidecar.core.model.drill import DrillRecord
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import RemedyStats
@@ -19,6 +20,7 @@ from sidecar.core.model.transition import Transition
 WAITING_ENTRIES = 10_000
 WAITING_EVIDENCE = 50
 WAITING_TASK_RUNS = 1000
+WAITING_DRILLS = 1000
 
 JournalItem = Transition | Decision
 
@@ -66,6 +68,10 @@ class WriteBatch:
         default_factory=lambda: deque(maxlen=WAITING_TASK_RUNS)
     )
     """Runs of maintenance tasks that have ended."""
+    drills: deque[DrillRecord] = field(
+        default_factory=lambda: deque(maxlen=WAITING_DRILLS)
+    )
+    """Drills that have ended or were refused."""
     clock: Moment | None = None
     """Reference for the monotonic times in the batch."""
     dropped: int = 0
@@ -83,6 +89,7 @@ class WriteBatch:
             or self.stretches
             or self.evidence
             or self.task_runs
+            or self.drills
         )
 
     def add(self, newer: "WriteBatch") -> None:
@@ -97,6 +104,7 @@ class WriteBatch:
         self.entries.extend(newer.entries)
         self.evidence.extend(newer.evidence)
         self.task_runs.extend(newer.task_runs)
+        self.drills.extend(newer.drills)
         self.clock = newer.clock or self.clock
         self.dropped += newer.dropped
         self._bound()

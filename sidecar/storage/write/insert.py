@@ -7,6 +7,7 @@ from typing import TypeVar
 from loguru import logger
 
 from sidecar.core.model.decision import Decision
+from sidecar.core.model.drill import DrillRecord
 from sidecar.core.model.journal_entry import EntryKind
 from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.model.message import Message
@@ -60,6 +61,10 @@ def insert_batch(connection: sqlite3.Connection, batch: WriteBatch) -> None:
             "INSERT INTO task_runs (task, kind, began_wall, ended_wall, outcome, value)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             _write_rows(batch.task_runs, _task_run_row),
+        )
+        connection.executemany(
+            "INSERT OR REPLACE INTO drills VALUES (?, ?, ?, ?, ?, ?, ?)",
+            _write_rows(batch.drills, _drill_row),
         )
         connection.executemany(
             "INSERT OR REPLACE INTO watched VALUES (?, ?)", batch.stretches.items()
@@ -174,6 +179,18 @@ def _entry_row(item: JournalItem) -> Row:
 def _task_run_row(run: TaskRun) -> Row:
     began_wall, outcome = run.began.wall, run.outcome
     return (run.task, run.kind, began_wall, run.ended_wall, outcome, encode(run))
+
+
+def _drill_row(record: DrillRecord) -> Row:
+    return (
+        record.id,
+        record.target,
+        record.fault,
+        record.began_wall,
+        record.ended_wall,
+        record.outcome,
+        encode(record),
+    )
 
 
 def _save_evidence(connection: sqlite3.Connection, batch: WriteBatch) -> None:

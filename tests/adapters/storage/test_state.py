@@ -4,7 +4,6 @@ import sqlite3
 import stat
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
@@ -18,6 +17,7 @@ from sidecar.core.model.event import (
     Tick,
 )
 from sidecar.core.model.guard import Guard
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.journal_entry import EntryKind, RemedySummary, StateChange
 from sidecar.core.model.state import EfficacyKey, State
 from sidecar.core.model.step_result import StepResult
@@ -137,9 +137,9 @@ async def test_new_process_writes_the_whole_state_again(tmp_path: Path) -> None:
             i: replace(instance, run_mono=-7.0)
             for i, instance in before.instances.items()
         }
-        after = replace(before, instances=MappingProxyType(moved), restarts=())
+        after = replace(before, instances=build_table(moved), restarts=())
         waits = replace(
-            after, restored_instances=after.instances, instances=MappingProxyType({})
+            after, restored_instances=after.instances, instances=build_table({})
         )
         tick = Tick(world.now)
         await store.append(StepResult(tick, (), (), (), waits))
