@@ -129,7 +129,13 @@ CALLS = (
     EngineCall(_F.RESTORE_TEST, "DELETE", "/containers/{test}", ("force", "v")),
     EngineCall(_F.RECREATE, "GET", "/containers/{id}/changes"),
     EngineCall(_F.RECREATE, "POST", "/containers/{id}/rename", ("name",)),
-    EngineCall(_F.RECREATE, "POST", "/networks/{network}/connect"),
+    EngineCall(_F.CONNECT, "POST", "/networks/{network}/connect"),
+    EngineCall(_F.DRILL, "POST", "/containers/{id}/kill", fixed_query="signal=SIGKILL"),
+    EngineCall(_F.DRILL, "POST", "/containers/{id}/kill", fixed_query="signal=SIGSTOP"),
+    EngineCall(_F.DRILL, "POST", "/containers/{id}/pause"),
+    EngineCall(_F.DRILL, "POST", "/containers/{id}/unpause"),
+    EngineCall(_F.DRILL, "POST", "/networks/{network}/disconnect"),
+    EngineCall(_F.DRILL, "GET", "/networks/{network}"),
     EngineCall(_F.SERVICES, "GET", "/services", ("filters",)),
     EngineCall(_F.SERVICES, "GET", "/services/{service}"),
     EngineCall(_F.SERVICES, "GET", "/tasks", ("filters",)),
@@ -154,8 +160,13 @@ def find_call(method: str, target: str, api_version: str) -> EngineCall | None:
     )
 
 
-def name_call(method: str, path: str) -> str:
-    """The name of the call of a request, whatever its version and query; or empty."""
+def name_call(method: str, target: str) -> str:
+    """The name of the call of a request, whatever its version; or empty.
+
+    Of several calls with its method and path, the one with its query.
+    """
+    path, _, query = target.partition("?")
     path = _VERSION.sub("", path)
-    names = (c.name for c in CALLS if c.method == method and _matches(c.path, path))
-    return next(names, "")
+    calls = [c for c in CALLS if c.method == method and _matches(c.path, path)]
+    calls.sort(key=lambda call: call.fixed_query != query)
+    return calls[0].name if calls else ""

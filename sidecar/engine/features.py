@@ -128,7 +128,8 @@ class Feature(Enum):
         "continue",
         FeatureRule(
             "continuing a stopped process (state T), so that a wallet daemon can be "
-            "asked to stop and saves its addresses. No other signal is ever sent",
+            "asked to stop and saves its addresses. No other signal is sent, except "
+            "for a [drill](drills.md)",
             "a frozen wallet daemon is restarted as it is: addresses that it handed "
             "out since it last saved can be lost",
         ),
@@ -220,11 +221,35 @@ class Feature(Enum):
         "recreate",
         FeatureRule(
             "the [recreate](#recreate) alone: whether files of the container itself "
-            "would be lost; setting the old container aside, and back; further "
-            "networks of the new one",
+            "would be lost; setting the old container aside, and back",
             "no recreate: people are told why, and restarts go on in its place",
             is_gated=True,
             caution="Only for `recreate`, together with the lines above for create.",
+        ),
+    )
+    CONNECT = (
+        "connect",
+        FeatureRule(
+            "the [recreate](#recreate): further networks of the new container; the "
+            "[drill](drills.md) `netcut`: its undo",
+            "no recreate of a container with several networks; the drill `netcut` is "
+            "refused, and says why",
+            is_gated=True,
+            caution="Only for `recreate` and for the drill `netcut`: whoever may send "
+            "this can put any container into any network.",
+        ),
+    )
+    DRILL = (
+        "drill",
+        FeatureRule(
+            "[drills](drills.md) alone: killing a container, stopping its main "
+            "process, pausing it, cutting it off, and ending that. Refused unless a "
+            "drill was requested since the start",
+            "the drills `kill`, `hang`, `pause` and `netcut` are refused, each if its "
+            "own call or that of its undo is: people read why, and nothing is touched",
+            is_gated=True,
+            caution="Only for drills: whoever may send these can kill, pause or cut "
+            "off any container.",
         ),
     )
     SERVICES = (

@@ -66,9 +66,11 @@ def locate_daemon(
     settings: ElectronCashProbe | JsonRpcProbe,
     container: Container,
     addresses: ReplicaAddresses,
+    *,
+    despite_drill: bool = False,
 ) -> RpcEndpoint:
     """The server of ``settings`` in the container's present run. Raises ProbeFailed."""
-    at = addresses.locate_url(settings.url, container)
+    at = addresses.locate_url(settings.url, container, despite_drill=despite_drill)
     run, ca_file = container.run, settings.ca_file
     losses = addresses.own_losses
     return RpcEndpoint(settings.url, settings.credentials, run, *at, ca_file, losses)

@@ -37,6 +37,7 @@ from sidecar.core.status.network_reach import Surroundings
 from sidecar.probes.address_counts import AddressCounts
 from sidecar.probes.block_heights import BlockHeightTracker
 from sidecar.probes.busy_question import ask_busy
+from sidecar.probes.connection_faults import ConnectionFaults
 from sidecar.probes.context import ProbeContext
 from sidecar.probes.failure import ProbeFailed
 from sidecar.probes.fatal_calls import FatalCalls
@@ -112,18 +113,21 @@ class ProbeRunner:
         self._stall_detector = stall_detector or StallDetector()
         self._mask = mask
         self._own_networks: frozenset[str] = frozenset()
+        self.faults = ConnectionFaults()
+        """Faults of a drill at the connections of all probes and of wallet control."""
         self._tools = ProbeContext(
             resolver=resolver,
             http=client,
             rpc=RpcClient(client),
             engine=engine,
-            addresses=ReplicaAddresses(),
+            addresses=ReplicaAddresses(self.faults),
             heights=BlockHeightTracker(),
             address_counts=AddressCounts(),
             fatal_calls=FatalCalls(),
             memory=MemorySamples(),
             clock=clock,
             logs=LogWatches(engine, clock, mask),
+            faults=self.faults,
         )
         self._own_location = OwnNetworks(self._tools.addresses, own, clock)
         self.wallet_control = RpcWalletControl(self._tools.rpc, self._tools.addresses)
@@ -193,10 +197,11 @@ class ProbeRunner:
     ) -> bool:
         """Does the container now have other addresses than those that were probed?
 
-        The engine does not report when a network is taken from a container, and
-        another container may get the address at once.
+        The engine does not report when a network is taken from a container, or given
+        back, and another container may get the address at once.
         """
-        if outcome.verdict is not ProbeVerdict.FAILURE or not container.endpoints:
+        had_address = bool(container.endpoints) or outcome.cause is Cause.DETACHED
+        if outcome.verdict is not ProbeVerdict.FAILURE or not had_address:
             return False
         try:
             async with asyncio.timeout(_LOOK_S):
@@ -224,7 +229,8 @@ class ProbeRunner:
         self, settings: ProbeSettings, container: Container
     ) -> ProbeResult:
         try:
-            return await PROBES[type(settings)](settings, container, self._tools)
+            outcome = await PROBES[type(settings)](settings, container, self._tools)
+            await self.faults.delay_answer(settings, container.run)
         except ProbeFailed as trouble:
             return trouble.outcome
         except EngineError as error:
@@ -232,6 +238,7 @@ class ProbeRunner:
         except Exception as error:  # noqa: BLE001 - Sidecar's own error, not the target's
             text = f"{type(error).__name__}: {error}"
             return probe_unknown(Cause.PROBER_FAILED, text_reason(text))
+        return outcome
 
 
 def _may_be_own_network(outcome: ProbeResult) -> bool:

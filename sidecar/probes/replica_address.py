@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from aiohttp.abc import ResolveResult
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.container import Container
+from sidecar.core.model.container import Container, RunId
 from sidecar.core.model.probe_result import probe_unknown
 from sidecar.core.status.network_reach import (
     Reach,
@@ -15,6 +15,7 @@ from sidecar.core.status.network_reach import (
     find_reach,
     own_addresses,
 )
+from sidecar.probes.connection_faults import ConnectionFaults
 from sidecar.probes.failure import ProbeFailed, probe_failed
 from sidecar.probes.http_client.resolver import numeric_result
 
@@ -32,9 +33,13 @@ class LocatedUrl(NamedTuple):
 
 
 class ReplicaAddresses:
-    """The addresses of the stack's containers, and Sidecar's own."""
+    """The addresses of the stack's containers, and Sidecar's own.
 
-    def __init__(self) -> None:
+    ``faults``: those of a drill, which refuse connections to a container.
+    """
+
+    def __init__(self, faults: ConnectionFaults | None = None) -> None:
+        self._faults = faults or ConnectionFaults()
         self._surroundings = Surroundings()
         self._moved: dict[str, Container] = {}
         self._own: frozenset[tuple[str, str]] = frozenset()
@@ -83,17 +88,31 @@ class ReplicaAddresses:
         self._moved[container.id] = fresh
         return True
 
-    def locate_url(self, url: str, container: Container) -> LocatedUrl:
+    def locate_url(
+        self, url: str, container: Container, *, despite_drill: bool = False
+    ) -> LocatedUrl:
         """The location of the host of ``url`` for a probe of ``container``.
 
-        Raises ProbeFailed.
+        ``despite_drill``: as it is, whatever a drill does. Raises ProbeFailed.
         """
         parts = urlsplit(url)
-        port = parts.port or _DEFAULT_PORTS[parts.scheme]
-        return self.locate_host(parts.hostname or "", port, container)
+        host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
+        if despite_drill:
+            return self._locate(host, port, container)
+        return self.locate_host(host, port, container)
 
     def locate_host(self, host: str, port: int, container: Container) -> LocatedUrl:
         """The location of ``host`` for a probe of ``container``. Raises ProbeFailed."""
+        located = self._locate(host, port, container)
+        closed = self._faults.closed_address(host, self._run_at(located, container))
+        return located if closed is None else located._replace(addresses=(closed,))
+
+    def _run_at(self, located: LocatedUrl, container: Container) -> RunId:
+        """The run that is asked: of the container of the place, else of the probed."""
+        at = self._surroundings.by_id.get(located.place.rpartition(":")[0], container)
+        return container.run if at.id == container.id else at.run
+
+    def _locate(self, host: str, port: int, container: Container) -> LocatedUrl:
         now = self._moved.get(container.id, container)
         reach = find_reach(host, now, self._surroundings)
         if reach is None:

@@ -67,9 +67,11 @@ class RpcWalletControl:
     ) -> None:
         """Ask the daemon to save everything and exit. Raises RpcFailed.
 
-        An open request is left: only one connection at a time.
+        An open request is left: only one connection at a time. A drill that refuses
+        connections lets this one through: it saves addresses, which may be money.
         """
-        async with self._open_calls(settings, container, timeout_s) as calls:
+        opening = self._open_calls(settings, container, timeout_s, despite_drill=True)
+        async with opening as calls:
             calls.leave()
             await calls.result("stop")
 
@@ -92,11 +94,18 @@ class RpcWalletControl:
 
     @asynccontextmanager
     async def _open_calls(
-        self, settings: ElectronCashProbe, container: Container, timeout_s: float
+        self,
+        settings: ElectronCashProbe,
+        container: Container,
+        timeout_s: float,
+        *,
+        despite_drill: bool = False,
     ) -> "AsyncIterator[_Calls]":
         deadline = deadline_in(timeout_s)
         try:
-            daemon = locate_daemon(settings, container, self._addresses)
+            daemon = locate_daemon(
+                settings, container, self._addresses, despite_drill=despite_drill
+            )
             async with self._rpc.turn(daemon.place, timeout_s):
                 yield _Calls(self._rpc, daemon, settings, deadline)
         except ProbeFailed as trouble:

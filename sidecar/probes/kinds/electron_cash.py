@@ -106,8 +106,9 @@ async def _ask(
         await conversation.result("ping", bool)
     info = await conversation.result("getinfo", _Info)
     loaded = await _loaded_wallets(conversation, info)
+    hides_upstream = conversation.tools.faults.hides_upstream
     facts = WalletFacts(
-        connected=info.connected,
+        connected=info.connected and not hides_upstream(conversation.daemon.run),
         loaded=bool(loaded.wallets),
         synchronised=all(loaded.wallets.values()) if loaded.wallets else None,
         height=info.blockchain_height,

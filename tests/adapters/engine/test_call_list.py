@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from sidecar.core.model.drill_fault import DrillFault
 from sidecar.core.ports.engine import EngineError, EngineRefused, Replacement
 from sidecar.engine.api_version import ApiAgreement
 from sidecar.engine.calls import CALLS, EngineCall, find_call
@@ -13,6 +14,7 @@ from sidecar.engine.client import Client
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.docker_host import address_from
+from sidecar.engine.drill_calls import DrillCalls
 from sidecar.engine.errors import CallNotListed
 from sidecar.engine.features import ALL_FEATURES, Feature
 from sidecar.engine.images import image_built_wall
@@ -54,12 +56,10 @@ SDK_CALLS: dict[str, Call] = {
     "create_secret": lambda c: c.create_secret("s", b"x"),
     "create_volume": lambda c: c.create_volume("v"),
     "df": lambda c: c.df(),
-    "disconnect": lambda c: c.disconnect_container_from_network(OWN, "n"),
     "exec_resize": lambda c: c.exec_resize("e1", 1, 1),
     "exec_start_socket": lambda c: c.exec_start("../x", socket=True),
     "export": lambda c: next(iter(c.export(OWN))),
     "images": lambda c: c.images(),
-    "inspect_network": lambda c: c.inspect_network("n"),
     "inspect_volume": lambda c: c.inspect_volume("v"),
     "init_swarm": lambda c: c.init_swarm(),
     "kill": lambda c: c.kill(OWN),
@@ -69,7 +69,6 @@ SDK_CALLS: dict[str, Call] = {
     "login": lambda c: c.login("user", "secret"),
     "networks": lambda c: c.networks(),
     "nodes": lambda c: c.nodes(),
-    "pause": lambda c: c.pause(OWN),
     "ping": lambda c: c.ping(),
     "plugins": lambda c: c.plugins(),  # type: ignore[no-untyped-call]
     "prune_containers": lambda c: c.prune_containers(),  # type: ignore[no-untyped-call]
@@ -83,7 +82,6 @@ SDK_CALLS: dict[str, Call] = {
     "resize": lambda c: c.resize(OWN, 1, 1),
     "secrets": lambda c: c.secrets(),
     "tag": lambda c: c.tag("debian", "x"),
-    "unpause": lambda c: c.unpause(OWN),
     "update": lambda c: c.update_container(OWN, mem_limit="1g"),
     "versioned_version": lambda c: c.version(),
     "volumes": lambda c: c.volumes(),
@@ -231,6 +229,7 @@ async def test_every_call_of_the_list_is_sent_by_some_part(
         await use_all_parts(engine, link)
         await use_swarm(SwarmEngine(link, STACK))
         await use_restore_tests(ThrowawayContainers(link, "demo"))
+        await use_drills(DrillCalls(link, "demo"))
         await image_built_wall(link, OWN)
         await survey_stack(link, "demo")
     be_podman(server)
@@ -293,3 +292,8 @@ async def use_restore_tests(throwaways: ThrowawayContainers) -> None:
     for call in calls:
         with contextlib.suppress(EngineError):
             await call
+
+
+async def use_drills(drills: DrillCalls) -> None:
+    for fault in DrillFault:
+        await drills.check_calls(fault)

@@ -226,6 +226,18 @@ async def test_a_container_whose_address_has_changed_is_asked_at_the_new_one(
             assert outcome.verdict is ProbeVerdict.SUCCESS
 
 
+async def test_a_container_that_is_back_on_its_network_is_asked_before_the_next_list(
+    prober: ProbeRunner, engine: FakeEngine
+) -> None:
+    apart = replace(replica_at(), endpoints=(), networks=frozenset())
+    engine.held["c1"] = replica_at(OURS)
+    async with run_server(healthy, OURS) as server:
+        for settings in probe_settings(server.port):
+            by_service = replace(apart, service="localhost")
+            outcome = await prober.probe(settings, by_service)
+            assert outcome.verdict is ProbeVerdict.SUCCESS, settings
+
+
 async def test_failure_at_the_current_address_is_a_failure(
     prober: ProbeRunner, engine: FakeEngine
 ) -> None:

@@ -114,7 +114,7 @@ async def test_tcp_connects_and_closes_at_once(prober: ProbeRunner) -> None:
         assert outcome.verdict is ProbeVerdict.SUCCESS
         async with asyncio.timeout(1.0):
             await server.touched.wait()
-            await server.all[0].closed_by_peer.wait()
+            await (await server.first_connection()).closed_by_peer.wait()
 
 
 async def test_tcp_refused_connection_is_refused(prober: ProbeRunner) -> None:
@@ -315,7 +315,8 @@ async def test_cancelling_closes_the_connection(prober: ProbeRunner) -> None:
         probing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await probing
-        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), 1)
+        first = await server.first_connection()
+        await asyncio.wait_for(first.closed_by_peer.wait(), 5)
 
 
 # several probes of one target

@@ -43,7 +43,8 @@ async def test_stop_closes_the_open_request(prober: ProbeRunner) -> None:
         await run_probes(prober, server)
         server.reply = reply_by_method(answers)
         await prober.wallet_control.stop(settings(server), CONTAINER, LONG_S)
-        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
+        first = await server.first_connection()
+        await asyncio.wait_for(first.closed_by_peer.wait(), LONG_S)
     assert server.methods == ["ping", "stop"]
 
 
@@ -128,7 +129,7 @@ async def test_a_request_that_breaks_is_followed_by_a_ping(prober: ProbeRunner) 
         )
         await asyncio.sleep(0.05)
         server.reply = reply_by_method(HEALTHY)
-        server.all[0].reset()
+        (await server.first_connection()).reset()
         assert await asked, "a broken connection is no evidence about the daemon"
     assert server.methods == ["ping", "ping"]
 
@@ -139,7 +140,7 @@ async def test_a_load_goes_on_where_the_request_before_it_broke(
     async with run_server(never_reply) as server:
         await run_probes(prober, server)
         server.reply = reply_by_method(HEALTHY)
-        server.all[0].reset()
+        (await server.first_connection()).reset()
         control = prober.wallet_control
         path = "/data/wallets/default_wallet"
         missing = await control.load_wallets(

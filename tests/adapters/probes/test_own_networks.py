@@ -166,9 +166,14 @@ def own_container_elsewhere(*networks: str) -> Container:
     return replace(own, endpoints=moved)
 
 
+TIMEOUT_S = 1.0
+"""Long enough for an answer on a loaded machine."""
+
+
 async def wallet(bench: OwnNetworkBench, server: Server) -> ProbeResult:
     bench.clock.advance(LOOK_EVERY_S)
-    settings = ElectronCashProbe(f"http://localhost:{server.port}/", timeout_s=0.2)
+    url = f"http://localhost:{server.port}/"
+    settings = ElectronCashProbe(url, timeout_s=TIMEOUT_S)
     return await bench.prober.probe(settings, replica_at(OURS))
 
 

@@ -137,7 +137,7 @@ async def test_a_count_of_addresses_that_is_not_answered_fails_no_probe(
 async def test_a_connection_that_breaks_ends_the_waiting(prober: ProbeRunner) -> None:
     async with run_server(never_reply) as server:
         await run_probes(prober, server)
-        server.all[0].reset()
+        (await server.first_connection()).reset()
         (outcome,) = await run_probes(prober, server)
         assert (outcome.cause, outcome.broke_on) == (Cause.RESET, "ping")
         server.reply = reply_by_method(HEALTHY)
@@ -152,7 +152,8 @@ async def test_new_run_gets_a_new_request(prober: ProbeRunner) -> None:
         fresh = replace(CONTAINER, started_at=CONTAINER.started_at + 60.0)
         outcome = await prober.probe(settings(server), fresh)
         assert outcome.verdict is ProbeVerdict.SUCCESS
-        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
+        first = await server.first_connection()
+        await asyncio.wait_for(first.closed_by_peer.wait(), LONG_S)
     assert server.methods[:2] == ["ping", "ping"]
 
 
@@ -174,4 +175,5 @@ async def test_the_connection_is_left_when_the_prober_closes(
     async with run_server(never_reply) as server:
         await run_probes(prober, server)
         await prober.close()
-        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
+        first = await server.first_connection()
+        await asyncio.wait_for(first.closed_by_peer.wait(), LONG_S)

@@ -41,7 +41,7 @@ REFUSED = (
     ("HEAD", f"/v1.45/containers/{ID}/archive?path=/"),
     ("POST", f"/v1.45/containers/{ID}/json"),
     ("POST", f"/v1.45/containers/{ID}/kill"),
-    ("POST", f"/v1.45/containers/{ID}/kill?signal=SIGKILL"),
+    ("POST", f"/v1.45/containers/{ID}/kill?signal=SIGTERM"),
     ("POST", f"/v1.45/containers/{ID}/kill?signal=SIGCONT&signal=SIGKILL"),
     ("POST", f"/v1.45/containers/{ID}/kill?signal=SIGKILL&signal=SIGCONT"),
     ("POST", f"/v1.45/containers/{ID}/kill?signal=SIGCONT&x"),
@@ -60,7 +60,7 @@ REFUSED = (
     ("DELETE", f"/v1.45/images/{ID}"),
     ("GET", "/v1.45/images/debian/json"),
     ("POST", "/v1.45/networks/shop%2Ffront/connect"),
-    ("POST", "/v1.45/networks/shop/disconnect"),
+    ("POST", "/v1.45/networks/shop%2Ffront/disconnect"),
     ("GET", "/v1.45/events?until=1"),
     ("GET", ""),
     ("GET", "/"),
@@ -139,6 +139,8 @@ def test_only_the_client_can_send(path: Path) -> None:
         for alias in node.names
     }
     ways = {"socket", "http.client", "urllib.request", "aiohttp", "websocket"}
+    if path.name == "socket_pool.py":
+        ways.remove("socket")  # the client's own connections to the engine's socket
     assert not imported & ways
     if path.name == "client.py":
         return
