@@ -1,7 +1,7 @@
 """The planner: posts each planned restart when it is due, once and never late."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from loguru import logger
 
@@ -66,12 +66,16 @@ class Planner:
 
     def upcoming_times(self, count: int) -> tuple[PlannedTime, ...]:
         """The next ``count`` times of every target that has a schedule, in order."""
-        planned_times = (
-            planned
-            for name in self._plans
-            for planned in islice(self._planned_times(name), count)
-        )
+        planned_times = chain.from_iterable(self.upcoming_by_target(count))
         return tuple(sorted(planned_times, key=lambda planned: planned.at_wall))
+
+    def upcoming_by_target(self, count: int) -> Iterator[tuple[PlannedTime, ...]]:
+        """The same, target by target: each is worked out when it is taken.
+
+        The targets are those of now; one that leaves meanwhile has no times.
+        """
+        for name, plan in self._plans.items():
+            yield tuple(islice(self._planned_times(name, plan), count))
 
     def skip_next(self, target: str) -> PlannedTime | None:
         """Skip the next planned restart; None where the target has no schedule.
@@ -82,7 +86,7 @@ class Planner:
         if next_wall is None:
             return None
         self._skipped_walls[target] = next_wall
-        return next(self._planned_times(target))
+        return next(self._planned_times(target, self._plans[target]))
 
     def _on_due(self, due: DueTimes, now: Moment) -> None:
         target_log = logger.bind(target=due.name)
@@ -107,8 +111,9 @@ class Planner:
         next_wall = next(self._loop.timetable.next_walls(due.name), None)
         self._post(PlannedRestartDue(now, due.name, next_wall))
 
-    def _planned_times(self, name: str) -> Iterator[PlannedTime]:
-        plan = self._plans[name]
+    def _planned_times(
+        self, name: str, plan: PlannedRestartSettings
+    ) -> Iterator[PlannedTime]:
         for wall in self._loop.timetable.next_walls(name):
             is_skipped = wall == self._skipped_walls.get(name)
             in_window = self._is_in_window(name, wall)
