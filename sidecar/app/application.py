@@ -10,6 +10,7 @@ from sidecar import __version__
 from sidecar.app.backups import Backups
 from sidecar.app.cluster import build_cluster, run_cluster
 from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
+from sidecar.app.drill_orders import DrillOrders
 from sidecar.app.engine_features import FeaturesInUse
 from sidecar.app.engine_opening import renew_targets
 from sidecar.app.housekeeping import freeze_startup_objects, note_alive
@@ -28,7 +29,8 @@ from sidecar.clock import SystemClock
 from sidecar.config.duration import parse_seconds
 from sidecar.config.settings import Settings
 from sidecar.core.incidents.incident_subject import instance_named
-from sidecar.core.model.event import Event, SettingsApplied
+from sidecar.core.model.event import SettingsApplied
+from sidecar.core.ports.loop import Post
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.notify.delivery import DeliveryStatus
 from sidecar.remedies.executor import Executor
@@ -81,20 +83,21 @@ class Application:
             self._notifications.runner.channels, DeliveryStatus
         )
         self._probing = ProbingParts(
-            context, self._clock, self.post, self._mask, self._metrics.loop_lag
+            context, self._clock, loop.post, self._mask, self._metrics
         )
         self._probing.prober.restore_logs(restored.state)
-        self._planner = Planner(self._clock, self.post, loop.is_in_window)
+        self._planner = Planner(self._clock, loop.post, loop.is_in_window)
+        self._drills = DrillOrders(context, self._probing, self._clock, loop)
         metrics.planned_times = lambda: self._planner.upcoming_times(1)
         self._cluster = build_cluster(
             restored.state.lease, context.stack, loop, texts.mask
         )
-        self._executor = self._build_executor()
+        self._executor = self._build_executor(loop.post)
         self._maintenance = self._build_maintenance()
         self._maintenance.file = file
         self._watchdog = self._build_watchdog(restored)
         self._reload = SettingsReload(
-            file, settings, texts, context.stack, self._clock, self.post
+            file, settings, texts, context.stack, self._clock, loop.post
         )
         context.link.features_in_use = FeaturesInUse(
             lambda: self._reload.settings, lambda: self._watchdog.state, context.link
@@ -103,26 +106,36 @@ class Application:
             lambda: self._reload.settings,
             context,
             self._mask,
-            self._planner,
+            (self._planner, self._drills.planner),
             self._probing.prober,
         )
         self._engine_watcher = EngineWatcher(
             context.engine,
             self._clock,
-            self.post,
+            loop.post,
             self._targets.find_targets,
             context.own_id,
             other_engine=lambda: context.link.other_engine,
         )
         self._agent = AgentServer(loop.state, self._clock, settings.agent_address)
-        self._health = OwnHealth(self._parts(), self._notifications, self._agent)
+        parts = Parts(
+            self._clock,
+            self._watchdog,
+            self._engine_watcher,
+            self._probing.scheduler,
+            self._planner,
+            self._store,
+            self._targets,
+            self._cluster,
+        )
+        self._health = OwnHealth(parts, self._notifications, self._agent)
         self._build_web(settings, texts)
 
-    def _build_executor(self) -> Executor:
+    def _build_executor(self, post: Post) -> Executor:
         executor = Executor(
             self._context.engine,
             self._probing.prober.wallet_control,
-            self.post,
+            post,
             self._clock,
             mask=self._mask,
             recent_probes=self._recent_probes.of,
@@ -158,6 +171,7 @@ class Application:
                 self._probing.busy_watcher,
                 self._probing.disk_watcher,
                 self._maintenance.runner,
+                self._probing.drills,
                 *filter(None, (self._cluster,)),
             ),
             probing=self._probing.scheduler,
@@ -185,18 +199,6 @@ class Application:
         )
         self._web.use_control_socket(settings.state_dir)
 
-    def _parts(self) -> Parts:
-        return Parts(
-            self._clock,
-            self._watchdog,
-            self._engine_watcher,
-            self._probing.scheduler,
-            self._planner,
-            self._store,
-            self._targets,
-            self._cluster,
-        )
-
     def _api_services(self, settings: Settings) -> ApiServices:
         return ApiServices(
             version=__version__,
@@ -217,12 +219,9 @@ class Application:
             log=self._context.engine.logs,
             mask=self._mask,
             backups=self._backups,
+            drills=self._drills,
             token=settings.api_token,
         )
-
-    def post(self, event: Event) -> None:
-        """Put an event in the loop's queue."""
-        self._watchdog.post(event)
 
     async def run(self, stop: asyncio.Event, changed: asyncio.Event) -> None:
         """Watch until ``stop`` is set; OSError where the address is taken.
@@ -237,6 +236,7 @@ class Application:
                     tasks.create_task(self._watchdog.run()),
                     tasks.create_task(self._engine_watcher.run()),
                     tasks.create_task(self._planner.run()),
+                    tasks.create_task(self._drills.run(self._store, self._metrics)),
                     tasks.create_task(note_alive(self._store, self._clock)),
                     tasks.create_task(self._maintenance.run()),
                     tasks.create_task(self._backups.watch()),
@@ -251,6 +251,7 @@ class Application:
                 await stop.wait()
                 logger.info("asked to stop: finishing what is under way")
                 await asyncio.gather(
+                    self._probing.drills.close(),
                     self._executor.drain(DRAIN_S),
                     self._notifications.runner.drain(DRAIN_S),
                     self._agent.release(),
@@ -277,7 +278,7 @@ class Application:
         self._answers.words, self._answers.language = texts.words, settings.language
         self._page.loader.sources.apply(page_texts_reader(texts, self._context))
         now = self._clock.now()
-        self.post(SettingsApplied(now, settings.mode, settings.notify))
+        self._watchdog.post(SettingsApplied(now, settings.mode, settings.notify))
         renew_targets(self._context.engine, settings)
         self._maintenance.apply()
         self._agent.set_address(settings.agent_address)

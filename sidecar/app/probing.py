@@ -1,9 +1,9 @@
 """The probing parts of the application: prober, scheduler, views of the processes."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from sidecar.app.contexts import EngineContext
+from sidecar.app.drill_listener import DrillListener
 from sidecar.core.model.target import InstanceId
 from sidecar.core.ports.loop import Clock, Post
 from sidecar.host import open_view
@@ -19,6 +19,7 @@ from sidecar.probes.scheduler import (
 from sidecar.remedies.disk_examination import DiskExamination
 from sidecar.remedies.disk_watcher import DiskWatcher
 from sidecar.remedies.process_watcher import ProcessWatcher
+from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.secret_mask import Mask
 
 ENGINE_DISK = Path("/")
@@ -34,11 +35,12 @@ class ProbingParts:
         clock: Clock,
         post: Post,
         mask: Mask,
-        note_lag: Callable[[float], None],
+        metrics: Metrics,
     ) -> None:
         engine = context.engine
         self._clock, self._post = clock, post
         self.prober = ProbeRunner(engine, clock, mask=mask, own=context.own.now)
+        self.drills = DrillListener(context, self.prober.faults, clock, post)
         self.busy_watcher = BusyWatcher(self.prober, clock, post)
         self.disk_watcher = DiskWatcher(DiskExamination(engine, clock), clock, post)
         self.host = open_view(self._on_processes_died)
@@ -54,10 +56,11 @@ class ProbingParts:
             self.prober,
             post,
             clock,
-            note_lag,
+            metrics.loop_lag,
             self.process_watcher.look_at_silent,
             self._silence_s,
         )
+        metrics.read_probe_delay_s = self.scheduler.overload.delay_s
 
     def _on_processes_died(self, instance_id: InstanceId) -> None:
         """React to the end of all serving processes of an instance."""

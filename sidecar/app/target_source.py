@@ -1,10 +1,10 @@
 """The targets in force: from the settings and from the labels of containers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from loguru import logger
 
@@ -21,11 +21,13 @@ from sidecar.core.status.assignment_doubts import assignment_doubts
 from sidecar.core.status.network_reach import find_surroundings
 from sidecar.engine.projects import projects_seen
 from sidecar.probes.prober import ProbeRunner
-from sidecar.schedule.planner import Planner
 from sidecar.telemetry.secret_mask import Mask
 
 SHOWN_LABEL_PROBLEMS = 10
 """Number of problems in the health report; the log has all of them."""
+
+TURN_FAULTS = 20
+"""Faults that are logged before others get their turn: labels may have thousands."""
 
 
 class TargetsInForce(NamedTuple):
@@ -52,6 +54,29 @@ def find_targets_in_force(
     )
 
 
+def _find_with_secrets(
+    settings: Settings, containers: tuple[Container, ...]
+) -> tuple[TargetsInForce, tuple[str, ...]]:
+    """The targets in force, and their secrets."""
+    result = find_targets_in_force(settings, containers)
+    return result, tuple(secrets_of(result.targets))
+
+
+async def _log_faults(faults: Iterable[ConfigProblem]) -> None:
+    """Log each fault, with a turn for the rest of Sidecar after every few."""
+    for nth, fault in enumerate(faults, 1):
+        logger.error("this is refused, the rest goes on: {}", fault.line)
+        if nth % TURN_FAULTS == 0:
+            await asyncio.sleep(0)
+
+
+class TargetPlanner(Protocol):
+    """A schedule that targets have in their settings."""
+
+    def set_targets(self, targets: Iterable[Target]) -> None:
+        """Set the targets in force; an unchanged schedule keeps its state."""
+
+
 class TargetSource:
     """Finds the targets at each listing of containers, and updates the other parts."""
 
@@ -60,13 +85,13 @@ class TargetSource:
         settings: Callable[[], Settings],
         context: EngineContext,
         mask: Mask,
-        planner: Planner,
+        planners: Iterable[TargetPlanner],
         prober: ProbeRunner,
     ) -> None:
         self._settings = settings
         self._context = context
         self._mask = mask
-        self._planner = planner
+        self._planners = tuple(planners)
         self._prober = prober
         self._doubts_logged = False
         self._indexed: tuple[Container | None, tuple[Container, ...]] | None = None
@@ -76,18 +101,17 @@ class TargetSource:
         self, containers: tuple[Container, ...]
     ) -> tuple[Target, ...]:
         """The targets to watch now; a bad label is logged when it is first seen."""
-        result = await asyncio.get_running_loop().run_in_executor(
-            self._labels_reader, find_targets_in_force, self._settings(), containers
+        result, secrets = await asyncio.get_running_loop().run_in_executor(
+            self._labels_reader, _find_with_secrets, self._settings(), containers
         )
         earlier_faults, self.in_force = frozenset(self.in_force.faults), result
-        for fault in result.faults:
-            if fault not in earlier_faults:
-                logger.error("this is refused, the rest goes on: {}", fault.line)
-        self._mask.learn(secrets_of(result.targets))
+        self._mask.learn(secrets)
+        await _log_faults(f for f in result.faults if f not in earlier_faults)
         if not self._doubts_logged:
             self._doubts_logged = True
             await self._log_doubts(result.targets, containers)
-        self._planner.set_targets(result.targets)
+        for planner in self._planners:
+            planner.set_targets(result.targets)
         await self._update_surroundings(containers)
         return result.targets
 

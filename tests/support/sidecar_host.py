@@ -91,8 +91,11 @@ class SidecarHost:
         return self._ask(urllib.request.Request(self.url + path, headers=headers))
 
     def post(self, path: str, **headers: str) -> Answer:
+        return self.post_json(path, b"{}", headers)
+
+    def post_json(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         return self._ask(
-            urllib.request.Request(self.url + path, b"{}", headers, method="POST")
+            urllib.request.Request(self.url + path, body, headers, method="POST")
         )
 
     def _ask(self, request: urllib.request.Request) -> Answer:

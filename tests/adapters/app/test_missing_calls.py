@@ -22,6 +22,7 @@ from sidecar.core.backup.edges import BackupEdgeError, WalletCopy
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.drill_fault import DrillFault
 from sidecar.core.model.event import Event, RemedyExecuted
 from sidecar.core.model.guard import Guard
 from sidecar.core.ports.engine import EngineForbidden
@@ -30,6 +31,7 @@ from sidecar.core.setup.hazards.diagnosis import diagnose
 from sidecar.core.setup.stack_facts import StackFacts
 from sidecar.engine.calls import CALLS
 from sidecar.engine.docker import DockerEngine
+from sidecar.engine.drill_calls import DrillCalls
 from sidecar.engine.features import Feature
 from sidecar.engine.survey import survey_stack
 from sidecar.engine.swarm import SwarmEngine
@@ -64,6 +66,14 @@ def names_of(feature: Feature) -> list[str]:
 def refuse(server: EngineServer, *features: Feature) -> None:
     """Put a filter before the small engine that has no line for these features."""
     lines = [rule for rule in filter_rules() if rule.call.feature not in features]
+    server.refuses = lambda method, target: (
+        not any(line.allows(method, target) for line in lines)
+    )
+
+
+def refuse_call(server: EngineServer, name: str) -> None:
+    """Put a filter before the small engine that lacks the line of one call."""
+    lines = [rule for rule in filter_rules() if rule.call.name != name]
     server.refuses = lambda method, target: (
         not any(line.allows(method, target) for line in lines)
     )
@@ -124,6 +134,10 @@ def decision_of(name: str) -> Callable[[SidecarHost], str]:
     return lambda host: (host.target(name)["last_decision"] or {}).get("reason", "")
 
 
+def last_probe_of(name: str) -> Callable[[SidecarHost], str]:
+    return lambda host: (host.target(name)["last_probe"] or {}).get("reason", "")
+
+
 def read_log(host: SidecarHost) -> str:
     return host.get("/api/v1/logs/web", **SIGNED_IN).text
 
@@ -154,7 +168,7 @@ SEEN: dict[Feature, Callable[[SidecarHost], str]] = {
     Feature.START: decision_of("gone"),
     Feature.LOGS: read_log,
     Feature.PROCESSES: log_of,
-    Feature.STATS: lambda host: host.target("hungry")["last_probe"]["reason"],
+    Feature.STATS: last_probe_of("hungry"),
     Feature.EXEC: lambda host: host.target("talker")["reason"],
     Feature.BACKUP: run_backup,
 }
@@ -290,6 +304,29 @@ async def inspect_ended_container_of_podman(server: EngineServer) -> str:
         return str((await engine.inspect(OWN)).stop_report)
 
 
+async def check_drills(server: EngineServer) -> str:
+    link = link_to(server, [])
+    drills = DrillCalls(link, "demo")
+    texts = []
+    for fault in DrillFault:
+        try:
+            await drills.check_calls(fault)
+        except EngineForbidden as refused:
+            texts.append(f"{fault}: {refused}")
+    await link.close()
+    return "; ".join(texts)
+
+
+async def check_each_call_of_drills(server: EngineServer) -> str:
+    """Every call is missed by itself, also one that only the undo needs."""
+    refuses, texts = server.refuses, []
+    for name in names_of(Feature.DRILL):
+        refuse_call(server, name)
+        texts.append(await check_drills(server))
+    server.refuses = refuses
+    return "; ".join(texts)
+
+
 TOLD: dict[Feature, Told] = {
     Feature.STOP_REPORT: inspect_ended_container_of_podman,
     Feature.SERVICES: list_services,
@@ -301,6 +338,8 @@ TOLD: dict[Feature, Told] = {
     Feature.CREATE: restore_test,
     Feature.RESTORE_TEST: restore_test,
     Feature.RECREATE: recreate,
+    Feature.CONNECT: check_drills,
+    Feature.DRILL: check_each_call_of_drills,
 }
 WORDS = {
     Feature.STOP_REPORT: "unknown",

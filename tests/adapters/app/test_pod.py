@@ -182,6 +182,7 @@ def test_settings_that_need_an_engine_are_refused_without_one(pod: Pod) -> None:
             "recreate": True,
             "busy": {"command": ["true"]},
             "preventive": {"cron": "0 3 * * *"},
+            "drill": {"cron": "0 3 * * *", "fault": "kill"},
         },
     }
     hooks = [{"on": "opened", "exec": {"container": "x", "command": ["true"]}}]
@@ -202,6 +203,7 @@ def test_settings_that_need_an_engine_are_refused_without_one(pod: Pod) -> None:
         "targets.other.recreate",
         "targets.other.busy.command",
         "targets.other.preventive",
+        "targets.other.drill",
         "hooks[0].exec",
         "maintenance.tasks.disk",
     ):

@@ -234,6 +234,17 @@ def test_secrets_of_files_are_not_in_the_state_directory(
         assert b"hunter2-of-the-wallet" not in file.read_bytes()
 
 
+def wait_for_first_clean_up(sidecar_host: SidecarHost) -> None:
+    """A new Sidecar cleans up at once; a stop in the middle of it is reported."""
+
+    def is_done() -> bool:
+        answer = sidecar_host.get("/api/v1/maintenance?task=clean-up").json
+        return any(run["outcome"] == "done" for run in answer["runs"])
+
+    sidecar_host.wait_until_ready()
+    sidecar_host.until("the first clean-up", is_done)
+
+
 async def wait_for_messages(
     http_receiver: Receiver, count: int
 ) -> list[dict[str, str]]:
@@ -251,7 +262,7 @@ async def test_channel_gets_messages_of_a_faulty_file_and_of_its_repair(
         channels = {"ops": {"url": f"json://127.0.0.1:{http_receiver.port}/"}}
         good = {**GOOD, "notify": {"channels": channels}}
         process = await asyncio.to_thread(start_sidecar, sidecar_host, **good)
-        await asyncio.to_thread(sidecar_host.wait_until_ready)
+        await asyncio.to_thread(wait_for_first_clean_up, sidecar_host)
         assert await asyncio.to_thread(stop_process, process) == 0
         typo = {**good, "mode": "obsrve"}
         process = await asyncio.to_thread(start_sidecar, sidecar_host, **typo)
