@@ -38,6 +38,8 @@ _OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.STORE_LOST: ("line.measured", "advice.store_lost"),
     MessageKind.TASK_PROBLEM: ("line.result", "line.details", "advice.task_problem"),
     MessageKind.TASK_DONE: ("line.result", "line.details", "advice.none"),
+    MessageKind.DRILL_PROBLEM: ("line.result", "advice.drill_problem"),
+    MessageKind.DRILL_STUCK: ("line.result", "advice.drill_stuck"),
     MessageKind.TEST: (),
 }
 _WITHOUT_PAYMENTS = frozenset(
@@ -97,6 +99,8 @@ def keys(kind: MessageKind, values: Values) -> Iterator[str]:
         if kind in _MENDED_BY_OWN_RESTART and values["own"]:
             yield "advice.restart_own"
     elif kind is MessageKind.RESOLVED:
+        if values["drill"]:
+            yield "line.drill"
         yield from resolved_keys(form(kind, values), values)
     else:
         yield from _open_keys(kind, values)
@@ -107,6 +111,8 @@ def _is_empty(key: str, values: Values) -> bool:
 
 
 def _open_keys(kind: MessageKind, values: Values) -> Iterator[str]:
+    if values["drill"]:
+        yield "line.drill"
     says_both = kind is MessageKind.CHANGED or form(kind, values) != kind.value
     if not says_both and values["first_cause"] != values["cause"]:
         yield "line.began"

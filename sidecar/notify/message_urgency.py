@@ -20,6 +20,8 @@ _NOBODY_NEEDED = frozenset(
         MessageKind.NOTICE,
         MessageKind.TASK_PROBLEM,
         MessageKind.TASK_DONE,
+        MessageKind.DRILL_PROBLEM,
+        MessageKind.DRILL_STUCK,
         MessageKind.TEST,
     }
 )

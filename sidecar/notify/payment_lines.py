@@ -18,6 +18,7 @@ _NOT_KNOWN: Mapping[MessageKind, str] = {
     MessageKind.STORE_LOST: "payments.not_by_this",
     MessageKind.TASK_PROBLEM: "payments.not_by_this",
     MessageKind.TASK_DONE: "payments.not_by_this",
+    MessageKind.DRILL_PROBLEM: "payments.not_by_this",
     MessageKind.OWN_NETWORK_BACK: "payments.checking",
 }
 """Texts of messages about Sidecar itself, where the state of payments is not known."""

@@ -39,7 +39,7 @@ _ALWAYS = dict.fromkeys(
         *("incident", "target", "about", "affected", "mode", "payments_of"),
         *("first_cause", "known_cause", "doing", "guard", "lane", "load_lane"),
         *("log", "is_silent", "followers", "faults", "payments"),
-        *("payments_by", "network", "dependents", "is_wallet"),
+        *("payments_by", "network", "dependents", "is_wallet", "drill", "fault"),
     ),
     "",
 )
@@ -86,6 +86,8 @@ class Renderer:
         """Title and body."""
         values = self.values_of(message)
         title = self._words(message_lines.title(message.kind, values), **values)
+        if values["drill"]:
+            title = self._words("title.of_drill", title=title)
         body = "\n".join(self._lines(message, values))
         return Text(on_one_line(title), f"{body}\n\n[{message.id}]")
 

@@ -1,4 +1,4 @@
-"""Values of the texts about maintenance tasks."""
+"""Values of the texts about maintenance tasks and drills."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,14 +12,19 @@ SHOWN_DETAILS = 20
 def task_values(
     facts: Mapping[str, str], words: Words, write: Callable[[Reason], str]
 ) -> dict[str, str]:
-    """The outcome in words, and the details, a line each; empty for other messages."""
+    """The outcome or verdict in words, and the details, a line each.
+
+    They are empty for other messages.
+    """
     outcome = facts.get("outcome", "")
     lines = facts.get("details_data", "").splitlines()
     details = [f"- {write(decode_reason(line))}" for line in lines[:SHOWN_DETAILS]]
     if len(lines) > SHOWN_DETAILS:
         count = str(len(lines) - SHOWN_DETAILS)
         details.append(f"- {words('details.more', count=count)}")
+    verdict = facts.get("verdict", "")
     return {
+        "verdict": words(f"drill_outcome.{verdict}") if verdict else "",
         "outcome": words(f"task_outcome.{outcome}") if outcome else "",
         "details": "\n".join(details),
     }

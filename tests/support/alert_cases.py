@@ -107,6 +107,10 @@ def _task_run(task: str, outcome: str) -> str:
     return f"sidecar_task_last_run_timestamp_seconds{{{labels}}}"
 
 
+def _drill_result(target: str, fault: str) -> str:
+    return f"sidecar_drill_last_result{{target='{target}',fault='{fault}'}}"
+
+
 def _component(name: str) -> str:
     return f"sidecar_component_up{{component='{name}'}}"
 
@@ -301,6 +305,19 @@ CASES = (
         },
         (12, 28),
         (4, 9, 35),
+    ),
+    AlertCase(
+        "SidecarDrillFailed",
+        "warning",
+        {"target": "wallet", "fault": "hang"},
+        {
+            _drill_result("wallet", "hang"): "_x4 0x24 1x60",
+            _drill_result("wallet", "kill"): ALWAYS,
+            _drill_result("removed", "kill"): NEVER,
+            "sidecar_target_up{target='removed'}": "_x200",
+        },
+        (6, 28),
+        (3, 30, 35),
     ),
     AlertCase(
         "SidecarDown",

@@ -59,6 +59,7 @@ from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.notify.message_text import Text
 from sidecar.notify.render import Links, Renderer
+from tests.support.drill_stories import messages_of_late_drill
 from tests.support.rule_world import RuleWorld, container
 
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"
@@ -584,6 +585,10 @@ SECTIONS: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
     ("A rolling restart stops", _messages_of_stopped_rolling_restart),
     ("Memory that will reach its limit", _messages_of_forecast),
     ("A maintenance task fails, and is done the next time", _messages_of_task),
+    (
+        "A drill that does not go as it should",
+        lambda: messages_of_late_drill(TARGETS, SETTINGS),
+    ),
     ("What was done before is not known", _messages_of_unknown_history),
     ("A test message", _test_message),
 )

@@ -16,6 +16,7 @@ class MessageWorld(RuleWorld):
 
     def send(self, event: Event) -> tuple[Decision, ...]:  # type: ignore[explicit-override]
         before, runs_before = len(self.transitions), len(self.task_runs)
+        drills_before = len(self.drill_records)
         decisions = super().send(event)
         new = tuple(self.transitions[before:])
         result = StepResult(
@@ -25,6 +26,7 @@ class MessageWorld(RuleWorld):
             tuple(self.state.instances),
             self.state,
             task_runs=tuple(self.task_runs[runs_before:]),
+            drill_records=tuple(self.drill_records[drills_before:]),
         )
         for listener in self.listeners:
             listener.on_step(result)

@@ -15,6 +15,7 @@ from sidecar.core.model.event import (
     SettingsApplied,
     Tick,
 )
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Mode
@@ -136,7 +137,7 @@ def test_message_of_an_unknown_incident_is_sent_as_stored() -> None:
     for pending in pending_messages(notifier):
         assert drop_outdated(empty, [pending]) == ()
         assert refresh_message(empty, pending, notifier.world.now) is pending
-    unseen = replace(notifier.state, instances=MappingProxyType({}))
+    unseen = replace(notifier.state, instances=build_table({}))
     opened = pending_messages(notifier)[0]
     assert refresh_message(unseen, opened, notifier.world.now) is opened
 
@@ -146,7 +147,7 @@ def test_crash_loop_message_keeps_its_facts_and_ends_with_the_loop() -> None:
     root = notifier.world.instance(WALLET)
     loops = replace(root, looping=True)
     instances = {**notifier.state.instances, root.id: loops}
-    state = replace(notifier.state, instances=MappingProxyType(instances))
+    state = replace(notifier.state, instances=build_table(instances))
     opened = pending_messages(notifier)[0]
     facts = {**opened.facts, "log": "boom", "cause": "crash_loop", "seconds": "0"}
     looped = replace(opened, kind=MessageKind.CRASH_LOOP, facts=facts)
