@@ -34,6 +34,7 @@ from sidecar.core.model.transition import (
 from sidecar.core.reason.reason import Reason
 from sidecar.core.text.formatting import rfc3339
 from sidecar.telemetry.action_verbs import VERBS
+from sidecar.telemetry.drill_log import log_drill
 from sidecar.telemetry.task_log import log_task_runs
 
 _GOOD = frozenset(
@@ -62,6 +63,7 @@ class EventLog:
         for decision in result.decisions:
             _log_decision(decision)
         log_task_runs(result.task_runs)
+        log_drill(result)
 
     def _log_event(self, event: Event, state: State) -> None:
         match event:

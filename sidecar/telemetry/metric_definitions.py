@@ -142,6 +142,11 @@ COMPONENT_UP = _gauge(
 LOOP_LAG = _gauge(
     "loop_lag_seconds", "How late the event loop was: worst of 60 measurements."
 )
+PROBE_DELAY = _gauge(
+    "probe_delay_seconds",
+    "How late probes begin, on average of the last 10 s: with much of the interval, "
+    "more is asked than this machine can do.",
+)
 PLANNED = _gauge(
     "planned_restart_timestamp_seconds",
     "When the target is next restarted on purpose (Unix time).",
@@ -174,6 +179,25 @@ BACKUP_PROVEN = _gauge(
     "backup_last_proven_timestamp_seconds",
     "When a backup of the wallet was last proven (Unix time); 0: never.",
     "target",
+)
+DRILL_RESULT = _gauge(
+    "drill_last_result",
+    "1 if the last drill passed, 0 if it missed its objective or failed.",
+    "target",
+    "fault",
+)
+DRILL_LAST = _gauge(
+    "drill_last_timestamp_seconds",
+    "When the last drill with a verdict ended (Unix time).",
+    "target",
+    "fault",
+)
+DRILL_SECONDS = _gauge(
+    "drill_last_seconds",
+    "Times of the last drill with a verdict; step is detect, decide or recover.",
+    "target",
+    "fault",
+    "step",
 )
 MEMORY_USED = _gauge(
     "memory_used_bytes", "Working set, of targets with a probe memory.", "target"

@@ -26,8 +26,10 @@ from sidecar.core.model.transition import (
 )
 from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.telemetry import metric_definitions as c
+from sidecar.telemetry.drill_metrics import DrillMetrics
 from sidecar.telemetry.exposition import Exposition, pieces
 from sidecar.telemetry.initial_series import (
+    MOST_TARGETS_AT_ZERO,
     RESTART_LABELS,
     decision_labels,
     incident_labels,
@@ -54,11 +56,13 @@ class Metrics:
         version: str,
         planned: Callable[[], tuple[PlannedTime, ...]],
     ) -> None:
-        self._registry = registry
-        self._version = version
+        self._registry, self._version = registry, version
         self._planned = planned
         self.read_proven_walls: Callable[[], Mapping[str, float]] = dict
         """When the last proof of each target's backups was; set by the application."""
+        self.read_probe_delay_s: Callable[[], float] = float
+        """How late probes begin at present; set by the application."""
+        self.drills = DrillMetrics()
         self._state: State | None = None
         self._now = Moment(0.0, 0.0)
         self._names: dict[str, Target] = {}
@@ -118,12 +122,13 @@ class Metrics:
             self._note_transition(transition, result.state)
         for decision in result.decisions:
             self._note_decision(decision, result.state)
+        self.drills.note(result.drill_records)
 
     def register_engine_calls(
         self, operations: Iterable[str], outcomes: Iterable[str]
     ) -> None:
         """Begin the engine's calls at zero, for each outcome."""
-        ends = [(outcome,) for outcome in outcomes]
+        ends = tuple((outcome,) for outcome in outcomes)
         for operation in operations:
             self._engine_requests.start(operation, ends)
             self._engine_seconds.start(operation)
@@ -139,7 +144,7 @@ class Metrics:
         """Begin the channels at zero, for each outcome of a try."""
         self._channels = tuple(channels)
         self._outbox = dict.fromkeys(self._channels, 0)
-        ends = [(outcome,) for outcome in outcomes]
+        ends = tuple((outcome,) for outcome in outcomes)
         for channel in self._channels:
             self._notifications.start(channel, ends)
 
@@ -218,8 +223,9 @@ class Metrics:
             return
         for name in self._names.keys() - present.keys():
             self._forget(name)
-        for name in present.keys() - self._names.keys():
-            self._begin(name, present[name])
+        if len(present) <= MOST_TARGETS_AT_ZERO:
+            for name in present.keys() - self._names.keys():
+                self._begin(name, present[name])
         self._names = present
 
     def _begin(self, name: str, target: Target) -> None:
@@ -228,8 +234,8 @@ class Metrics:
         self._decisions.start(name, decision_labels(target))
         self._incidents.start(name, incident_labels(target))
         if any(isinstance(probe, LogProbe) for probe in target.probes):
-            self._log_matched.start(name, [()])
-            self._log_skipped.start(name, [()])
+            self._log_matched.start(name, ((),))
+            self._log_skipped.start(name, ((),))
         for histogram in (self._probe_seconds, self._recovery, self._detection):
             histogram.start(name)
 
@@ -258,11 +264,13 @@ class Metrics:
             [((name,), part.ok) for name, part in self._components.items()],
         )
         yield c.LOOP_LAG, [((), max(self._lags, default=0.0))]
+        yield c.PROBE_DELAY, [((), self.read_probe_delay_s())]
         yield c.CONFIG_LOADED, [((), self._config_loaded)]
         yield c.OUTBOX, [((name,), count) for name, count in self._outbox.items()]
         yield c.PLANNED, _first_planned(self._planned())
         proven = self.read_proven_walls()
         yield c.BACKUP_PROVEN, [((name,), wall) for name, wall in proven.items()]
+        yield from self.drills.gauges()
 
     def _is_stream_connected(self) -> bool:
         """Without events the component is ok all the same, with a reason."""

@@ -157,6 +157,38 @@ _MAINTENANCE = (
     ),
 )
 
+_DRILLS = (
+    PanelSpec(
+        Kind.STATES,
+        "Last drill passed",
+        "A fault on purpose, by `sidecar drill`: no: the objective was missed, or "
+        "Sidecar did something wrong.",
+        "short",
+        (_gauge("sidecar_drill_last_result", "{{target}}: {{fault}}"),),
+        texts=YES_NO,
+    ),
+    PanelSpec(
+        Kind.SERIES,
+        "Times of the last drill",
+        "From the fault until it was detected, until Sidecar decided, and until the "
+        "target worked again.",
+        "s",
+        (_gauge("sidecar_drill_last_seconds", "{{target}}: {{fault}}, {{step}}"),),
+    ),
+    PanelSpec(
+        Kind.SERIES,
+        "Last drill",
+        "When the last drill with a verdict ended.",
+        "dateTimeAsIso",
+        (
+            Query(
+                f"sidecar_drill_last_timestamp_seconds{{{TARGET}}} * 1000",
+                "{{target}}: {{fault}}",
+            ),
+        ),
+    ),
+)
+
 _WALLET = (
     PanelSpec(
         Kind.STATES,
@@ -216,6 +248,11 @@ TARGET_BOARD = DashboardSpec(
     "sidecar-target",
     "Sidecar: one target",
     "Probes, limits and, for a wallet daemon, the wallet of one target.",
-    {"State and probes": _STATE, "Maintenance": _MAINTENANCE, "Wallet daemon": _WALLET},
+    {
+        "State and probes": _STATE,
+        "Maintenance": _MAINTENANCE,
+        "Drills": _DRILLS,
+        "Wallet daemon": _WALLET,
+    },
     has_target=True,
 )
