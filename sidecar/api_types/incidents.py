@@ -78,7 +78,7 @@ class RemedyList(Struct, frozen=True):
     remedies: tuple[RemedyStatistics, ...]
 
 
-class IncidentDetail(IncidentSummary, frozen=True):
+class IncidentDetail(IncidentSummary, frozen=True, kw_only=True):
     """An incident with its impact, timeline and remedies.
 
     ``seconds`` from the first failure to the end, or until now. ``evidence`` needs

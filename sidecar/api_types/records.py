@@ -11,6 +11,9 @@ from sidecar.api_types.words import (
     ActionName,
     CauseName,
     ComparisonName,
+    DrillOutcomeName,
+    DrillStepName,
+    FaultName,
     GuardName,
     IncidentStepName,
     Instant,
@@ -25,11 +28,15 @@ Amounts = dict[str, str]
 
 
 class Record(Struct, frozen=True):
-    """Fields of every record."""
+    """Fields of every record.
+
+    ``drill``: id of the drill in which it happened; the event stream has none.
+    """
 
     at: Instant
     target: str
     incident: str | None
+    drill: str | UnsetType = UNSET
 
 
 class TransitionRecord(Record, frozen=True, tag_field="type", tag="transition"):
@@ -86,8 +93,24 @@ class IncidentRecord(Record, frozen=True, tag_field="type", tag="incident"):
     reason_code: ReasonCode | UnsetType = UNSET
 
 
+class DrillStepRecord(Record, frozen=True, tag_field="type", tag="drill"):
+    """A drill began, or ended with a verdict; a refused one only ended."""
+
+    step: DrillStepName | UnsetType = UNSET
+    fault: FaultName | UnsetType = UNSET
+    trigger: TriggerName | UnsetType = UNSET
+    outcome: DrillOutcomeName | UnsetType | None = UNSET
+    reason: str | UnsetType = UNSET
+    reason_code: ReasonCode | UnsetType = UNSET
+
+
 HistoryRecord = (
-    TransitionRecord | DecisionRecord | OutcomeRecord | BalanceRecord | IncidentRecord
+    TransitionRecord
+    | DecisionRecord
+    | OutcomeRecord
+    | BalanceRecord
+    | IncidentRecord
+    | DrillStepRecord
 )
 
 

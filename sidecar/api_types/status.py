@@ -96,7 +96,7 @@ class TargetStatus(Struct, frozen=True):
 
 
 class IncidentSummary(Struct, frozen=True):
-    """An incident, without its timeline."""
+    """An incident, without its timeline; ``drill`` is the drill that caused it."""
 
     id: str
     target: str
@@ -110,6 +110,7 @@ class IncidentSummary(Struct, frozen=True):
     acked_at: Instant | None
     acked_by: str | None
     resolved_at: Instant | None
+    drill: str | None = None
 
 
 class StackStatus(Struct, frozen=True):

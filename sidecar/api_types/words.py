@@ -45,6 +45,7 @@ ReasonCode = Annotated[
     str, Meta(description="What the reason is, for programs; see docs/http-api.md")
 ]
 IncidentStateName = Annotated[str, one_of(("open", "resolved"))]
+DrillStepName = Annotated[str, one_of(("began", "ended"))]
 
 BackupTriggerName = Annotated[str, _refer_to("BackupTriggerName")]
 EncryptionName = Annotated[str, _refer_to("EncryptionName")]
@@ -54,7 +55,10 @@ ActionName = Annotated[str, _refer_to("ActionName")]
 CauseName = Annotated[str, _refer_to("CauseName")]
 ComparisonName = Annotated[str, _refer_to("ComparisonName")]
 ContainerStatusName = Annotated[str, _refer_to("ContainerStatusName")]
+DrillOutcomeName = Annotated[str, _refer_to("DrillOutcomeName")]
+DrillPhaseName = Annotated[str, _refer_to("DrillPhaseName")]
 EntryKindName = Annotated[str, _refer_to("EntryKindName")]
+FaultName = Annotated[str, _refer_to("FaultName")]
 GuardName = Annotated[str, _refer_to("GuardName")]
 IncidentStepName = Annotated[str, _refer_to("IncidentStepName")]
 LaneStage = Annotated[str, _refer_to("LaneStage")]

@@ -7,6 +7,8 @@ REPORT = "sidecar.core.reporting.availability"
 REVIEW = "sidecar.core.reporting.incident_review"
 HISTORY_VIEWS = "sidecar.web.views.history"
 STATUSPAGE_VIEWS = "sidecar.web.views.statuspage"
+DRILL_ANSWERS = "sidecar.web.drill_answers"
+DRILL_HISTORY = "sidecar.web.views.drill_history"
 POSTMORTEM = "sidecar.core.reporting.postmortem.document"
 
 

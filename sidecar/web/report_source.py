@@ -9,6 +9,7 @@ from sidecar.core.ports.loop import Clock
 from sidecar.core.ports.storage import Journal
 from sidecar.core.reporting.monitored_time import extend_to_now
 from sidecar.web import late_modules
+from sidecar.web.report_steps import read_steps
 
 if TYPE_CHECKING:
     from sidecar.core.reporting.availability import CurrentStatus, Report
@@ -29,12 +30,15 @@ class ReportSource:
         self._services = services
         self._one_report = asyncio.Lock()
 
-    async def build(self, span_s: float) -> "Report":
-        """The report of the last ``span_s`` until now. Raises StoreUnavailable."""
-        async with self._one_report:
-            return await self._build(span_s)
+    async def build(self, span_s: float, *, with_drills: bool = False) -> "Report":
+        """The report of the last ``span_s`` until now. Raises StoreUnavailable.
 
-    async def _build(self, span_s: float) -> "Report":
+        ``with_drills``: what drills caused counts like any failure.
+        """
+        async with self._one_report:
+            return await self._build(span_s, with_drills=with_drills)
+
+    async def _build(self, span_s: float, *, with_drills: bool) -> "Report":
         """Build it in a thread, piece by piece: the loop must not block."""
         await late_modules.load(late_modules.REPORT)
         from sidecar.core.reporting.availability import (  # noqa: PLC0415 - loaded late
@@ -51,7 +55,10 @@ class ReportSource:
             await journal.monitored_intervals(since, until), until
         )
         builder = ReportBuilder(period, intervals)
-        async for piece in journal.steps(since, until):
+        state = self._services.state()
+        async for piece in read_steps(
+            journal, state, since, until, with_drills=with_drills
+        ):
             await asyncio.to_thread(builder.add, piece)
         return await asyncio.to_thread(builder.close, statuses)
 

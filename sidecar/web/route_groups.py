@@ -10,6 +10,7 @@ from sidecar.web.page_services import PageServices
 from sidecar.web.report_source import ReportSource
 from sidecar.web.routes.backups import BackupRoutes
 from sidecar.web.routes.control import ControlRoutes
+from sidecar.web.routes.drills import DrillRoutes
 from sidecar.web.routes.explain import ExplainRoutes
 from sidecar.web.routes.health import HealthRoutes
 from sidecar.web.routes.history import HistoryRoutes
@@ -37,6 +38,7 @@ def api_routes(
     yield from HistoryRoutes(services, reports).routes()
     yield from ControlRoutes(services).routes()
     yield from MaintenanceRoutes(services).routes()
+    yield from DrillRoutes(services).routes()
     yield from LogRoutes(services).routes()
     yield from BackupRoutes(services).routes()
     yield from OpenApiRoutes(services).routes()

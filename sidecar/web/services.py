@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sidecar.core.backup.ports import WalletBackups
 from sidecar.core.model.state import State
+from sidecar.core.ports.drill_planning import DrillPlanning
 from sidecar.core.ports.loop import Ask, Clock, Component, Feed, Schedule, TaskSchedule
 from sidecar.core.ports.storage import Journal
 
@@ -24,6 +25,7 @@ class ApiServices:
     a time in seconds since 1970 (empty: from the beginning); it gives the last lines
     since then, each with its time, or raises EngineError. ``mask`` removes secrets and
     what is unsafe to print. ``backups`` are those of wallet files.
+    ``drills`` has the facts for orders of drills.
     Without ``token`` the control endpoints answer 403.
     """
 
@@ -45,4 +47,5 @@ class ApiServices:
     log: Callable[[str, int, str], Awaitable[str]]
     mask: Callable[[str], str]
     backups: WalletBackups
+    drills: DrillPlanning
     token: str | None = field(default=None, repr=False)

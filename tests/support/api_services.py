@@ -1,19 +1,23 @@
 """Services for tests of the HTTP server, with the real rules, feed and metrics."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry
 
 from sidecar.core.model.decision import Decision
+from sidecar.core.model.drill import DrillFacts
+from sidecar.core.model.drill_fault import DrillFault
 from sidecar.core.model.event import Event, PlannedRestartDue
 from sidecar.core.model.journal_entry import MonitoredInterval
 from sidecar.core.model.maintenance_task import Task, TaskKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId
 from sidecar.core.model.task_event import TasksPlanned
+from sidecar.core.ports.drill_planning import PlannedDrillTime
 from sidecar.core.ports.engine import EngineRefused
 from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.core.step.step import operator_decision
@@ -44,6 +48,9 @@ class NightlySchedule:
         )
         return (self.next, *later)
 
+    def upcoming_by_target(self, count: int) -> Iterator[tuple[PlannedTime, ...]]:
+        yield self.upcoming_times(count)
+
     def skip_next(self, target: str) -> PlannedTime | None:
         if target != self.next.target:
             return None
@@ -63,17 +70,37 @@ VACUUM = Task("vacuum", TaskKind.COMMAND, "0 5 * * 0", "Asia/Seoul", target="db"
 BEAT = Task("beat", TaskKind.HTTP, "10 4 * * *")
 
 
+class FakeDrillPlanning:
+    """Facts against a drill, and planned drills, that a test sets."""
+
+    def __init__(self) -> None:
+        self.facts = DrillFacts()
+        self.planned: tuple[PlannedDrillTime, ...] = ()
+
+    async def find_facts(
+        self, instance_id: InstanceId, fault: DrillFault
+    ) -> DrillFacts:
+        return self.facts
+
+    def next_drills(self) -> tuple[PlannedDrillTime, ...]:
+        return self.planned
+
+
 class ApiServiceFakes:
     """``ApiServices`` and the fakes behind it, for tests to inspect and change."""
 
-    def __init__(self, token: str | None = TOKEN) -> None:
+    def __init__(
+        self,
+        token: str | None = TOKEN,
+        world: type[MessageWorld] = MessageWorld,
+    ) -> None:
         self.feed = EventFeed()
         self.schedule = NightlySchedule()
         self.metrics = Metrics(
             CollectorRegistry(), "0.1.0", lambda: self.schedule.upcoming_times(1)
         )
         self.journal = MemoryJournal(intervals=[MonitoredInterval(EPOCH, EPOCH + 1e9)])
-        self.world = MessageWorld(listeners=(self.feed, self.metrics, self.journal))
+        self.world = world(listeners=(self.feed, self.metrics, self.journal))
         self.loop_part = Component("loop", ok=True, reason="", since_wall=EPOCH)
         self.engine_part = make_component("engine", "")
         self.events: list[Event] = []
@@ -83,6 +110,7 @@ class ApiServiceFakes:
         self.reloads = 0
         self.logs: dict[str, str] = {}
         self.backups = FakeBackups()
+        self.drills = FakeDrillPlanning()
         self.log_requests: list[tuple[str, int, str]] = []
         self.desk = ApiServices(
             version="0.1.0",
@@ -103,6 +131,7 @@ class ApiServiceFakes:
             log=self.read_log,
             mask=printable,
             backups=self.backups,
+            drills=self.drills,
             token=token,
         )
         self.world.works("electron-cash", "bitcoincash-service")

@@ -14,6 +14,7 @@ from sidecar.api_types import (
 )
 from sidecar.web.openapi import parameters
 from sidecar.web.openapi.backup_operations import BACKUP_OPERATIONS
+from sidecar.web.openapi.drill_operations import DRILL_OPERATIONS
 from sidecar.web.openapi.operation import (
     Operation,
     Text,
@@ -169,6 +170,7 @@ _PAST = (
         "Availability, outages and restarts of every target",
         report.AvailabilityReport,
         parameters.PERIOD,
+        parameters.WITH_DRILLS,
         errors=(400,),
     ),
 )
@@ -283,5 +285,6 @@ OPERATIONS = (
     *PUBLIC_OPERATIONS,
     *_CONTROL,
     *BACKUP_OPERATIONS,
+    *DRILL_OPERATIONS,
     *PAGE_OPERATIONS,
 )

@@ -1,6 +1,7 @@
 """Parameters of the requests."""
 
 from sidecar.api_types.words import DURATION
+from sidecar.web.drill_controls import MAX_DRILLS
 from sidecar.web.log_answer import MAX_LINES
 from sidecar.web.openapi.operation import Parameter
 from sidecar.web.routes.maintenance import MAX_RUNS
@@ -23,6 +24,9 @@ SIGNATURE = Parameter("t", "The signature of the link", {"type": "string"})
 SINCE = Parameter("since", "How far back; 7d by default", _DURATION)
 OF_TARGET = Parameter("target", "Only of this target or replica", {"type": "string"})
 PERIOD = Parameter("window", "Length of the period; 30d by default", _DURATION)
+WITH_DRILLS = Parameter(
+    "drills", "1: what drills caused counts as well", {"enum": ["0", "1"]}
+)
 OPEN = Parameter("open", "1: only open incidents", {"enum": ["0", "1"]})
 LANGUAGE = Parameter(
     "lang",
@@ -53,6 +57,14 @@ RUNS = Parameter(
     "Number of the last runs; 20 by default",
     {"type": "integer", "minimum": 0, "maximum": MAX_RUNS},
 )
+DRILL = Parameter("drill", "A drill, by its id", _NAME, is_in_path=True)
+OF_FAULT = Parameter("fault", "Only drills with this fault", {"type": "string"})
+DRILLS = Parameter(
+    "count",
+    "Number of the last drills; 20 by default",
+    {"type": "integer", "minimum": 0, "maximum": MAX_DRILLS},
+)
+ENDED_SINCE = Parameter("since", "Only drills that ended so recently", _DURATION)
 NETWORK = Parameter(
     "network", "Only addresses on this network of the engine", {"type": "string"}
 )

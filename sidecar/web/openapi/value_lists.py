@@ -7,6 +7,8 @@ from sidecar.core.backup.record import BackupTrigger, Encryption, ProofWay
 from sidecar.core.model.cause import Cause, RemedyKind, Severity
 from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.drill import DrillOutcome, DrillPhase
+from sidecar.core.model.drill_fault import DrillFault
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.journal_entry import EntryKind
 from sidecar.core.model.lane import LaneName
@@ -23,8 +25,11 @@ VALUE_LISTS: dict[str, Iterable[str]] = {
     "CauseName": Cause,
     "ComparisonName": Comparison,
     "ContainerStatusName": Status,
+    "DrillOutcomeName": DrillOutcome,
+    "DrillPhaseName": DrillPhase,
     "EncryptionName": Encryption,
     "EntryKindName": EntryKind,
+    "FaultName": DrillFault,
     "FindingName": FindingCode,
     "GuardName": Guard,
     "IncidentStepName": IncidentStep,

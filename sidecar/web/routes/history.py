@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
@@ -11,12 +11,16 @@ from sidecar.core.model.journal_entry import JournalEntry
 from sidecar.web import late_modules
 from sidecar.web.auth import is_authorised
 from sidecar.web.duration_param import DAY_S, parse_duration_param
-from sidecar.web.query import parse_query
+from sidecar.web.query import parse_query, parse_switch
 from sidecar.web.report_source import ReportSource
+from sidecar.web.report_steps import MOST_DRILLS
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.target_names import describe_known
 from sidecar.web.views import status
+
+if TYPE_CHECKING:
+    from sidecar.web.views.drill_history import DrillHistory
 
 MAX_ENTRIES = 2000
 
@@ -48,8 +52,9 @@ class HistoryRoutes:
         query = parse_query(request, since="7d", target="")
         span_s = parse_duration_param(self._services, "since", query["since"])
         until = self._services.clock.now().wall
+        since = until - span_s
         names = self._names(query["target"])
-        review = await self._last_entries(names, until - span_s, until)
+        review = await self._last_entries(names, since, until)
         if names and not review.entries and not self._is_known(names[0]):
             hint = describe_known(self._services.state(), names[0])
             raise RequestRefused(
@@ -58,6 +63,9 @@ class HistoryRoutes:
                 f"{hint}",
             )
         may_see = is_authorised(request, self._services.token)
+        if not review.complete:
+            since = review.entries[0].at_wall
+        drills = await self._read_drills(since, until)
         await late_modules.load(late_modules.HISTORY_VIEWS)
         from sidecar.core.reporting.incident_review import (  # noqa: PLC0415 - loaded late
             without_amounts,
@@ -65,7 +73,30 @@ class HistoryRoutes:
         from sidecar.web.views import history  # noqa: PLC0415 - loaded late
 
         entries = review.entries if may_see else without_amounts(review.entries)
-        return json_response(history.history(entries, complete=review.complete))
+        if drills is None:
+            document = history.history(entries, complete=review.complete)
+        else:
+            document = history.history(
+                drills.mark(entries),
+                complete=review.complete,
+                begins=drills.begins(names, since),
+                ends=drills.ends(names, details=may_see),
+            )
+        return json_response(document)
+
+    async def _read_drills(self, since: float, until: float) -> "DrillHistory | None":
+        """The drills since then; None: there are none, as in most stacks."""
+        current = self._services.state().drill
+        records = await self._services.journal.drills(MOST_DRILLS)
+        recent = [record for record in records if record.ended_wall >= since]
+        if not recent and current is None:
+            return None
+        await late_modules.load(late_modules.DRILL_HISTORY)
+        from sidecar.web.views.drill_history import (  # noqa: PLC0415 - rarely needed
+            DrillHistory,
+        )
+
+        return DrillHistory(recent, current, until)
 
     def _names(self, name: str) -> tuple[str, ...]:
         """A target's own name and its replicas' names; empty: no restriction."""
@@ -117,9 +148,10 @@ class HistoryRoutes:
     # --- availability
 
     async def _report(self, request: web.Request) -> web.Response:
-        query = parse_query(request, window="30d")
+        query = parse_query(request, window="30d", drills="0")
         span_s = parse_duration_param(self._services, "window", query["window"])
-        report = await self._reports.build(span_s)
+        with_drills = parse_switch(query, "drills", "to count drills as well")
+        report = await self._reports.build(span_s, with_drills=with_drills)
         await late_modules.load(late_modules.HISTORY_VIEWS)
         from sidecar.web.views import history  # noqa: PLC0415 - loaded late
 

@@ -1,6 +1,7 @@
 """History as the HTTP API shows it: pure functions to the types of its answers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from msgspec import Struct, structs
@@ -109,12 +110,22 @@ def _fill(kind: type[S], values: Mapping[str, object]) -> S:
 # --- history and ledger
 
 
-def history(entries: Sequence[JournalEntry], *, complete: bool) -> records.History:
-    """Records as in the event stream; not ``complete``: older ones are missing."""
+def history(
+    entries: Iterable[JournalEntry],
+    *,
+    complete: bool,
+    begins: Iterable[records.DrillStepRecord] = (),
+    ends: Iterable[records.DrillStepRecord] = (),
+) -> records.History:
+    """Records as in the event stream, and the ``begins`` and ``ends`` of drills.
+
+    Not ``complete``: older ones are missing.
+    """
     known_entries = (e for e in entries if e.data.get("type") in records.RECORD_TYPES)
+    all_records = [*begins, *map(_record, known_entries), *ends]
     return records.History(
         complete=complete,
-        entries=tuple(map(_record, known_entries)),  # type: ignore[arg-type]  # RECORD_TYPES are those of HistoryRecord
+        entries=tuple(sorted(all_records, key=attrgetter("at"))),  # type: ignore[arg-type]  # RECORD_TYPES are those of HistoryRecord
     )
 
 

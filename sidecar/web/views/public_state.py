@@ -11,9 +11,11 @@ from typing import TypeVar
 
 from sidecar.core.model.container import Container
 from sidecar.core.model.decision import Decision
+from sidecar.core.model.drill import Drill
 from sidecar.core.model.health import Health
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance, Remedy
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
@@ -58,7 +60,7 @@ def public_state(state: State, now: Moment) -> State:
         started=state.started,
         mode=state.mode,
         targets=_map_values(state.targets, _public_target),
-        instances=MappingProxyType(
+        instances=build_table(
             {
                 instance_id: _public_instance(
                     instance, decision_in_force(state, instance_id, now)
@@ -77,6 +79,22 @@ def public_state(state: State, now: Moment) -> State:
         own_network=state.own_network,
         topology=state.topology,
         numbers=state.numbers,
+        drill=None if state.drill is None else _public_drill(state.drill),
+    )
+
+
+def _public_drill(drill: Drill) -> Drill:
+    """The drill without what the engine said, its undo and other targets."""
+    return Drill(
+        drill.id,
+        drill.instance,
+        drill.name,
+        drill.fault,
+        drill.trigger,
+        drill.objective,
+        drill.began,
+        drill.phase,
+        drill.phase_since,
     )
 
 

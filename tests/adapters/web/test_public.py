@@ -20,6 +20,7 @@ from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.web.routes.public import DAY_S, FEED_KEPT_S, SUMMARY_KEPT_S, WINDOWS
 from sidecar.web.server import WebServer
 from tests.support.api_services import ApiServiceFakes, trigger_planned_restart
+from tests.support.drill_world import drill_record
 from tests.support.incident_archive import (
     SERVICE,
     WALLET,
@@ -225,6 +226,22 @@ async def test_availability_badge_has_the_figure_of_the_report(
     picture = await visitor.text(f"/badge/{WALLET}/availability/{window}.svg")
     expected = "100 %" if window == "24h" else f"{int(share * 10_000) / 100:.2f} %"
     assert f"{expected}</title>" in picture
+
+
+async def test_report_leaves_drills_out_unless_they_are_asked_for(
+    visitor: Visitor,
+) -> None:
+    began_wall = visitor.fakes.world.now.wall
+    record_healed_incident(visitor.fakes)
+    ended_wall = visitor.fakes.world.now.wall
+    record = drill_record(WALLET, began_wall, ended_wall, SERVICE)
+    visitor.fakes.counting.drill_records.append(record)
+    outages = {}
+    for drills in ("0", "1"):
+        async with visitor.http.get(f"/api/v1/report?drills={drills}") as response:
+            outages[drills] = (await response.json())["total"]["outages"]
+    assert outages == {"0": 0, "1": 2}
+    assert await visitor.status("/api/v1/report?drills=yes") == 400
 
 
 async def test_availability_badge_without_data_says_so(visitor: Visitor) -> None:
