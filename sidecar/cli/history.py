@@ -10,6 +10,7 @@ from sidecar.api_types.records import (
     RECORD_TYPES,
     BalanceRecord,
     DecisionRecord,
+    DrillStepRecord,
     History,
     HistoryRecord,
     OutcomeRecord,
@@ -49,7 +50,10 @@ _NO_GUARD = ("none", msgspec.UNSET)
 def history(
     api: Api, target: str | None, since: str, cures: bool, as_json: bool
 ) -> int:
-    """List state changes, decisions, remedies and incidents, oldest first."""
+    """List state changes, decisions, remedies, incidents and drills, oldest first.
+
+    What happened in a drill, at its target or a dependent, ends with [drill].
+    """
     if cures:
         raise click.UsageError("--cures is a command of its own now: sidecar remedies")
     query = urlencode({"since": since, **({"target": target} if target else {})})
@@ -76,9 +80,14 @@ def _row(record: HistoryRecord) -> tuple[str, ...]:
     return (
         format_time(record.at),
         record.target,
-        _describe_record(record),
+        _describe_record(record) + _mark_drill(record),
         localize_times(record.reason or ""),
     )
+
+
+def _mark_drill(record: HistoryRecord) -> str:
+    is_marked = record.drill and not isinstance(record, DrillStepRecord)
+    return " [drill]" if is_marked else ""
 
 
 def _describe_record(record: HistoryRecord) -> str:
@@ -94,6 +103,9 @@ def _describe_record(record: HistoryRecord) -> str:
             return f"{record.action or '?'}: {record.outcome or '?'}, {took}"
         case BalanceRecord():
             return f"balance: {(record.comparison or '?').replace('_', ' ')}"
+        case DrillStepRecord():
+            step = record.outcome if record.step == "ended" else record.step
+            return f"drill {record.fault or '?'}: {step or '?'}"
         case _:
             return f"incident {record.step or ''}".rstrip()
 

@@ -73,8 +73,7 @@ def incident(api: Api, incident_id: str, as_json: bool) -> int:
         return 0
     detail = answer.value
     print(_headline(detail))
-    if detail.acked_at:
-        print(f"acknowledged at {format_time(detail.acked_at)} ({detail.acked_by})")
+    _show_people(detail)
     for outage in detail.impact:
         until = "from" if outage.until else "and still is, from"
         print(
@@ -98,6 +97,14 @@ def incident(api: Api, incident_id: str, as_json: bool) -> int:
     for bundle in detail.evidence[-BUNDLES:]:
         _show_evidence(bundle)
     return 0
+
+
+def _show_people(detail: IncidentDetail) -> None:
+    """Show whether people wanted it, and who takes care of it."""
+    if detail.drill:
+        print(f"Sidecar made this fault on purpose, in the drill {detail.drill}")
+    if detail.acked_at:
+        print(f"acknowledged at {format_time(detail.acked_at)} ({detail.acked_by})")
 
 
 def _headline(detail: IncidentDetail) -> str:

@@ -13,6 +13,7 @@ from sidecar.cli.backup import backup
 from sidecar.cli.client import ApiError
 from sidecar.cli.completion import completion
 from sidecar.cli.doctor import doctor
+from sidecar.cli.drill import drill
 from sidecar.cli.explain import explain
 from sidecar.cli.forecast import forecast
 from sidecar.cli.history import history, remedies
@@ -60,6 +61,7 @@ for command in (
     control.release,
     control.reload,
     schedule,
+    drill,
     maintenance,
     backup,
     forecast,

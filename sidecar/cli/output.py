@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _STYLES = {
     "healthy": "green",
     "success": "green",
+    "passed": "green",
+    "missed": "bold red",
+    "failed": "bold red",
     "degraded": "yellow",
     "failing": "yellow",
     "starting": "cyan",

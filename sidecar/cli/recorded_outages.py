@@ -35,7 +35,10 @@ class _OpenOutage:
 
 
 def find_outages(records: Iterable[HistoryRecord]) -> tuple[RecordedOutage, ...]:
-    """The outages in records that come in order of time, by their begin."""
+    """The outages in records that come in order of time, by their begin.
+
+    What begins in a drill is none.
+    """
     open_outages: dict[str, _OpenOutage] = {}
     outages: list[RecordedOutage] = []
     for record in records:
@@ -46,7 +49,7 @@ def find_outages(records: Iterable[HistoryRecord]) -> tuple[RecordedOutage, ...]
         elif isinstance(record, TransitionRecord):
             if record.to in _ENDS and current is not None:
                 outages.append(open_outages.pop(record.target).close(at_wall))
-            elif record.to in _BEGINS and current is None:
+            elif record.to in _BEGINS and current is None and not record.drill:
                 cause = Cause(record.cause) if record.cause in _CAUSES else None
                 open_outages[record.target] = _OpenOutage(record.target, cause, at_wall)
     outages += [outage.close(None) for outage in open_outages.values()]

@@ -41,16 +41,18 @@ _COLUMNS = (
     show_default=True,
     help="Length of the period until now, such as 12h or 30d.",
 )
+@click.option("--drills", is_flag=True, help="Count what drills caused as well.")
 @as_json
 @talks_to_sidecar
-def report(api: Api, window: str, as_json: bool) -> int:
+def report(api: Api, window: str, drills: bool, as_json: bool) -> int:
     """Show availability, outages and restarts, and those of the period before.
 
     Only time with data counts: `available` is the share of the time `measured`, and
     the first lines say from when there is data. Planned restarts and stops by an
-    operator count neither as available nor as down.
+    operator count neither as available nor as down; nor do drills.
     """
-    path = f"/api/v1/report?{urlencode({'window': window})}"
+    query = {"window": window, **({"drills": "1"} if drills else {})}
+    path = f"/api/v1/report?{urlencode(query)}"
     answer = api.get(path, AvailabilityReport)
     if as_json:
         show_json(answer.document)

@@ -100,6 +100,11 @@ def test_every_documented_command_exists() -> None:
         "backup verify",
         "backup restore",
         "postmortem",
+        "drill run",
+        "drill list",
+        "drill last",
+        "drill cancel",
+        "drill export",
         "remedies",
         "report",
         "schedule",
@@ -122,8 +127,8 @@ async def test_help_of_every_command_has_an_example(path: tuple[str, ...]) -> No
     result = await sidecar(*path, "--help")
     assert result.status == 0
     assert f"  sidecar {' '.join(path)}" in result.out.partition("Example:\n")[2]
-    # run has no answer; that of completion is a script.
-    has_json = path not in {("run",), ("completion",)}
+    # run has no answer; that of completion is a script, that of export is JSON.
+    has_json = path not in {("run",), ("completion",), ("drill", "export")}
     assert ("--json" in result.out) is has_json
 
 

@@ -69,6 +69,7 @@ async def test_commands_and_options_are_completed_without_a_sidecar() -> None:
         "resume",
     ]
     assert "--wait" in await complete("sidecar restart --")
+    assert await complete("sidecar drill wallet --fault k") == ["kill"]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,8 @@ async def test_commands_and_options_are_completed_without_a_sidecar() -> None:
         "sidecar pause el",
         "sidecar logs el",
         "sidecar explain el",
+        "sidecar drill el",
+        "sidecar drill run el",
         "sidecar schedule skip el",
         "sidecar history --target el",
     ],

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from msgspec import UNSET, UnsetType
+
 from sidecar.api_types.records import (
     DecisionRecord,
     HistoryRecord,
@@ -18,10 +20,19 @@ def instant(wall: float) -> str:
 
 
 def change(
-    wall: float, state: str, cause: str | None = None, target: str = "wallet"
+    wall: float,
+    state: str,
+    cause: str | None = None,
+    target: str = "wallet",
+    drill: str | UnsetType = UNSET,
 ) -> HistoryRecord:
     return TransitionRecord(
-        at=instant(wall), target=target, incident=None, to=state, cause=cause
+        at=instant(wall),
+        target=target,
+        incident=None,
+        to=state,
+        cause=cause,
+        drill=drill,
     )
 
 
@@ -76,6 +87,17 @@ def test_outages_of_targets_are_apart_and_may_last() -> None:
         RecordedOutage("wallet", Cause.HUNG, 10.0, 20.0),
         RecordedOutage("pay-1", None, 11.0, None),
     )
+
+
+def test_drill_is_no_outage_and_a_real_one_right_after_it_is() -> None:
+    records = [
+        change(10.0, "down", "refused", drill="01J"),
+        remedy(15.0, "recovered"),
+        change(20.0, "healthy", drill="01J"),
+        change(30.0, "down", "hung"),
+        change(40.0, "healthy"),
+    ]
+    assert find_outages(records) == (RecordedOutage("wallet", Cause.HUNG, 30.0, 40.0),)
 
 
 def test_planned_restart_is_no_outage() -> None:
