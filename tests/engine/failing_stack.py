@@ -29,10 +29,20 @@ WALLET, GATEWAY, SHOP = "electron-cash", "gateway", "shop"
 WALLET_FILE = "/data/wallets/default_wallet"
 LOCKED, LOOPER, BARRED, BLIND = "locked", "looper", "barred", "blind"
 PARKED, FICKLE, GREEDY, UNCHECKED = "parked", "fickle", "greedy", "unchecked"
-HUNGRY, TALKER = "hungry", "talker"
+HUNGRY, TALKER, DRILLED = "hungry", "talker", "drilled"
 TASK = "vacuum"
 """A maintenance task that asks the server of the targets; its path fails at first."""
-HTTP_TARGETS = (GATEWAY, SHOP, LOCKED, BARRED, BLIND, PARKED, FICKLE, GREEDY)
+HTTP_TARGETS = (
+    GATEWAY,
+    SHOP,
+    LOCKED,
+    BARRED,
+    BLIND,
+    PARKED,
+    FICKLE,
+    GREEDY,
+    DRILLED,
+)
 NAMES = (WALLET, LOOPER, UNCHECKED, HUNGRY, TALKER, *HTTP_TARGETS)
 IDS = {name: f"{number:064x}" for number, name in enumerate(NAMES, start=16)}
 WALLET_PROGRAM = REPOSITORY / "compose" / "demo" / "wallet" / "wallet.py"
@@ -190,6 +200,13 @@ class FailingStack:
         """Send an order with the token; returns the status of the answer."""
         return self.host.post(path, Authorization=f"Bearer {TOKEN}").status
 
+    def drill(self) -> None:
+        """Begin a drill whose objective nobody can meet."""
+        path = f"/api/v1/targets/{DRILLED}/drill"
+        order = b'{"fault": "refuse", "yes": true}'
+        answer = self.host.post_json(path, order, {"Authorization": f"Bearer {TOKEN}"})
+        assert answer.status == 202, answer.text
+
     def damage_settings(self) -> None:
         """Write a file with a fault."""
         (self._folder / "sidecar.yaml").write_text("targets: 5")
@@ -235,8 +252,9 @@ class FailingStack:
             for name in HTTP_TARGETS
         }
         targets[SHOP] |= {"depends_on": [GATEWAY], "settle": "1s"}
-        for name in (FICKLE, GREEDY, BARRED):
+        for name in (FICKLE, GREEDY, BARRED, DRILLED):
             targets[name] |= {"restart": ENDLESS}
+        targets[DRILLED] |= {"objective": {"detect": "1ms"}}
         targets[LOOPER] = {"probe": {"type": "running"}, "restart": TWO_STARTS}
         # Its container has no health check, until it is repaired.
         targets[UNCHECKED] = {"probe": {"type": "docker"}}
