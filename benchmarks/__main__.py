@@ -4,6 +4,7 @@ import argparse
 import time
 
 from benchmarks import (
+    answers,
     cpu,
     detection,
     door,
@@ -13,6 +14,7 @@ from benchmarks import (
     memory,
     outage,
     page,
+    scale,
     startup,
     store,
 )
@@ -27,8 +29,10 @@ PARTS = {
     "store": store.measure,
     "door": door.measure,
     "listing": listing.measure,
+    "answers": answers.measure,
     "logs": logs.measure,
     "page": page.measure,
+    "scale": scale.measure,
     "forecast": forecast.measure,
 }
 

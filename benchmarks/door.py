@@ -22,7 +22,7 @@ from typing import NamedTuple
 from benchmarks import processes, program
 from benchmarks.crowd import Crowd
 from benchmarks.lab import wait_for
-from benchmarks.memory import delays, read_inspected_container, run_sidecar
+from benchmarks.memory import config, delays, read_inspected_container, run_sidecar
 from benchmarks.stand import Stand
 from benchmarks.table import Row, at_most
 
@@ -57,7 +57,7 @@ def measure(*, quick: bool) -> list[Row]:
 def _run(seconds: float) -> Load:
     with tempfile.TemporaryDirectory(prefix="sidecar-benchmark-") as folder:
         stand = Stand(Path(folder) / "engine.sock", read_inspected_container(), 2)
-        sidecar = run_sidecar(stand, Path(folder), INTERVAL_S)
+        sidecar = run_sidecar(stand, Path(folder), config(stand, INTERVAL_S))
         with stand.serve(), sidecar as (process, port):
             wait_for("visits", lambda: all(map(len, stand.visits.values())), 30.0)
             time.sleep(SETTLE_S)
