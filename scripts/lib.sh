@@ -10,7 +10,8 @@ within() { if command -v timeout >/dev/null; then timeout "$@"; else shift; "$@"
 # shellcheck disable=SC1091
 os_release() { (. /etc/os-release 2>/dev/null && printf '%s' "${!1:-}"); }
 
-apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@" >&2; }
+# Scripts that run side by side take turns.
+apt() { DEBIAN_FRONTEND=noninteractive flock /run/lock/sidecar-apt apt-get -qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@" >&2; }
 
 # A broken third-party source is no error here: the following install reports missing packages.
 update_lists() { apt update || say "apt-get update was not complete; going on"; }
