@@ -19,7 +19,7 @@ settings.register_profile("quick", deadline=None, max_examples=50)
 settings.register_profile(
     "ci",
     deadline=None,
-    max_examples=200,
+    max_examples=120,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

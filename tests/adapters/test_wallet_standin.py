@@ -846,10 +846,14 @@ def test_start_faults_hold_until_they_are_taken_back(daemon: Daemon) -> None:
     assert eventually(daemon.listens) >= 1
 
 
+FAILING_S = 4.0
+"""Long enough for two starts on a busy machine."""
+
+
 def test_a_boot_fails_until_a_moment_and_is_then_fine(daemon: Daemon) -> None:
     daemon.start()
     started = time.monotonic()
-    daemon.fault("failing_boot", seconds=2)
+    daemon.fault("failing_boot", seconds=FAILING_S)
     assert daemon.result("ping") is True
     daemon.kill()
     (daemon.data_dir / "daemon").unlink()
@@ -857,9 +861,9 @@ def test_a_boot_fails_until_a_moment_and_is_then_fine(daemon: Daemon) -> None:
     while daemon.run().process is not None and not boots(daemon):
         deaths += 1
         assert daemon.wait_for_exit() == 1
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 10 * FAILING_S
     assert deaths >= 2
-    assert time.monotonic() - started >= 2
+    assert time.monotonic() - started >= FAILING_S
     assert daemon.control("GET", "/faults")["failing_boot"]["on"] is False
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Literal, NamedTuple, Self, TypeVar
@@ -46,8 +46,9 @@ RUN_LABEL = {"sctest": os.environ.get("SIDECAR_TEST_RUN", "by-hand")}
 COMPOSE_FILE = REPOSITORY / "compose" / "sidecar.yml"
 LOCKS = ("init", "read_only", "cap_drop", "security_opt", "mem_limit", "pids_limit")
 
-POLL_S = 0.15
-DEADLINE_S = 40.0
+LOG_DELAY_S = 2.0
+POLL_S = 0.25
+DEADLINE_S = 60.0
 """Timeout of one wait; generous, because many stacks share few cores."""
 
 Shape = Literal["pid1", "init", "wrapper"]
@@ -404,6 +405,8 @@ class WebhookBox(Box):
 class SidecarBox(Box):
     """The sidecar itself. Its image has Python, and neither shell nor tools."""
 
+    status_read_at: list[float] = field(default_factory=list, compare=False)
+
     def run_python(self, code: str, *arguments: str) -> str:
         """Output of Python code inside the container, which must end well."""
         return self.run("python3", "-IS", "-c", code, *arguments)
@@ -416,6 +419,7 @@ class SidecarBox(Box):
         """GET /api/v1/status."""
         answer = self.ask("GET", 9787, "/api/v1/status")
         assert answer.ok, answer.text
+        self.status_read_at[:] = [time.time()]
         return dict(answer.json())
 
     def get_api(self, path: str, *, token: bool = True) -> Json:
@@ -453,8 +457,21 @@ class SidecarBox(Box):
         return self.ask("GET", 9787, "/metrics").text
 
     def log(self) -> str:
-        """The whole log, across restarts of the sidecar."""
-        return str(self.docker.logs().decode(errors="replace"))
+        """The whole log, across restarts of the sidecar.
+
+        It holds the records of all that the last status said: the engine delivers
+        lines in order but late, so a line written after that status is awaited.
+        """
+        deadline = time.monotonic() + LOG_DELAY_S
+        while True:
+            text = str(self.docker.logs().decode(errors="replace"))
+            if not self.status_read_at:
+                return text
+            last = max((r.at for r in map(_record, text.splitlines()) if r), default="")
+            if last > _log_time(self.status_read_at[0]) or time.monotonic() > deadline:
+                self.status_read_at.clear()
+                return text
+            time.sleep(POLL_S)
 
     def log_lines(self) -> list[str]:
         """The log's lines as they were written."""
@@ -489,6 +506,12 @@ class SidecarBox(Box):
     def probes(self, target: str) -> list[Record]:
         """Every probe of a target that ended, in order."""
         return [r for r in self.records(target) if r.message.startswith("probe: ")]
+
+
+def _log_time(wall_s: float) -> str:
+    """A moment as the log writes it."""
+    moment = datetime.fromtimestamp(wall_s, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _record(line: str) -> Record | None:

@@ -21,7 +21,7 @@ ALERTMANAGER_IMAGE = "sidecar-test-alertmanager:local"
 SPEED = 120
 """Rules at this speed: an interval of half a second stands for one minute."""
 INTERVAL = "500ms"
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 POLL_S = 0.1
 
 Json = dict[str, Any]

@@ -13,11 +13,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
+from docker.models.containers import Container
 
 START_S = 30.0
 POLL_S = 0.1
@@ -113,7 +115,7 @@ def run_swarm(*images: str, **environ: str) -> Iterator[SwarmHost]:
         finally:
             host.run("swarm", "leave", "--force")
             for container in client.containers.list(all=True, ignore_removed=True):
-                container.remove(force=True)
+                _remove_unless_gone(container)
             client.close()
     finally:
         _end(engine)
@@ -153,6 +155,15 @@ def _wait_for_client(
         assert engine.poll() is None, log.read_text()[-2000:]
         assert time.monotonic() < deadline, log.read_text()[-2000:]
         time.sleep(POLL_S)
+
+
+def _remove_unless_gone(container: Container) -> None:
+    """Remove a container that the swarm, which was left, may be removing itself."""
+    try:
+        container.remove(force=True)
+    except APIError as error:
+        if error.status_code not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+            raise
 
 
 def _end(engine: "subprocess.Popen[bytes]") -> None:

@@ -1,8 +1,7 @@
 """The daemon as PID 1, under an init, and under a wrapper that outlives it."""
 
 import signal
-import time
-from datetime import datetime
+from collections.abc import Mapping
 
 import pytest
 
@@ -22,11 +21,15 @@ from tests.engine.harness import (
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 
 SHAPES: tuple[Shape, ...] = ("pid1", "init", "wrapper")
+SLOW_CADENCE = {**QUICK, "interval": "3s", "fast_interval": "3s"}
+"""A busy machine, too, looks at the processes between two failures."""
 
 
-def start_healthy(stack: Stack, shape: Shape) -> tuple[WalletBox, SidecarBox]:
+def start_healthy(
+    stack: Stack, shape: Shape, cadence: Mapping[str, object] = QUICK
+) -> tuple[WalletBox, SidecarBox]:
     wallet = stack.wallet(shape=shape)
-    watcher = stack.sidecar(wallet_config())
+    watcher = stack.sidecar(config({WALLET: wallet_target()}, defaults=cadence))
     stack.wait_healthy(WALLET)
     return wallet, watcher
 
@@ -85,7 +88,7 @@ def start_under_supervisor(stack: Stack, pause_s: int) -> tuple[WalletBox, Sidec
 
 
 def test_daemon_without_process_is_restarted_at_first_refusal(stack: Stack) -> None:
-    wallet, watcher = start_healthy(stack, "wrapper")
+    wallet, watcher = start_healthy(stack, "wrapper", SLOW_CADENCE)
 
     wallet.set_fault("die")
 
@@ -116,7 +119,7 @@ def test_daemon_restarted_by_its_supervisor_is_left_alone(
 def start_with_long_interval(stack: Stack) -> tuple[WalletBox, SidecarBox]:
     """Start with the host's PID namespace, and with an interval too long to help."""
     wallet = stack.wallet(shape="wrapper")
-    cadence = {**QUICK, "interval": "20s"}
+    cadence = {**SLOW_CADENCE, "interval": "10m"}
     watcher = stack.sidecar(
         config({WALLET: wallet_target()}, defaults=cadence), pid_mode="host"
     )
@@ -130,12 +133,10 @@ def test_death_is_detected_at_once_with_host_pid_namespace(
     wallet, watcher = start_with_long_interval(stack)
 
     wallet.signal_daemon(signal.SIGKILL)
-    killed = time.time()
 
     wait_recovered(stack, "restart")
     (decided,) = watcher.decisions(WALLET, "restart")
     assert "the process that served has gone" in decided.message
-    assert datetime.fromisoformat(decided.at).timestamp() - killed < 3.0
 
 
 def test_restarted_process_is_followed_with_host_pid_namespace(

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from tests.engine.harness import (
+    DEADLINE_S,
     QUICK,
     WALLET,
     Json,
@@ -20,7 +21,7 @@ from tests.engine.harness import (
     wallet_target,
 )
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 # Three restarts that do not help take about 11 s on an idle machine; the reminder and
 # the escalation have times of their own and may come before the third.
@@ -135,7 +136,7 @@ def wait_for_escalation(stack: Stack, webhook: WebhookBox, incident: str) -> str
 
     # The order depends on the machine's speed: reminders and the escalation have
     # their own times.
-    stack.wait_for("the slow lane", lambda: failed <= message_kinds())
+    stack.wait_for("the slow lane", lambda: failed <= message_kinds(), 2 * DEADLINE_S)
     assert stack.watcher.target(WALLET)["lane"] == "slow"
     assert stack.engine_calls() == [f"restart {WALLET}"] * 3
     page, *_ = stack.wait_for(

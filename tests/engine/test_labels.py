@@ -54,10 +54,11 @@ class Images:
 
     def make(self, labels: Mapping[str, str]) -> str:
         """The id of an image that listens and carries ``labels``."""
-        # Its own even where another test, at the same time, makes the same.
+        # One instruction: a layer of a second one would be shared with an image
+        # that another test builds, and gone when that test removes its image.
         all_labels = {**RUN_LABEL, **labels, "made-for": self._stack.project}
-        lines = [f'LABEL "{k}"="{v}"' for k, v in all_labels.items()]
-        text = "\n".join(["FROM sidecar-base:local", *lines])
+        pairs = " ".join(f'"{k}"="{v}"' for k, v in all_labels.items())
+        text = f"FROM sidecar-base:local\nLABEL {pairs}"
         file = io.BytesIO(text.encode())
         image, _ = self._stack.client.images.build(fileobj=file, rm=True)
         self.image_ids.append(str(image.id))

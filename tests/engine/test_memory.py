@@ -36,6 +36,7 @@ TARGETS = {
     },
     LEFT_ALONE: {"probe": PROBE, "restart": {"enabled": False}},
 }
+FORECAST_TEXT = "MiB an hour and reaches its limit of 64 MiB"
 TIMINGS = {**QUICK, "interval": "300ms", "fast_interval": "300ms", "start_period": "1s"}
 
 
@@ -63,7 +64,9 @@ def wait_for_plan(stack: Stack, name: str) -> None:
 def is_oom_killed(container: Container) -> bool:
     container.reload()
     state = container.attrs["State"]
-    return bool(state["OOMKilled"]) or state["ExitCode"] == 137
+    # The flag comes before the exit: until then there is no time of an end.
+    has_ended = state["Status"] == "exited"
+    return has_ended and (bool(state["OOMKilled"]) or state["ExitCode"] == 137)
 
 
 def test_leak_is_foreseen_and_restarted_before_the_limit_kills_it(
@@ -80,8 +83,11 @@ def test_leak_is_foreseen_and_restarted_before_the_limit_kills_it(
 
     foreseen = stack.wait_for("a forecast", forecast)
     said_wall = time.time()
-    text = watcher.run("sidecar", "forecast", LEFT_ALONE)
-    assert "MiB an hour and reaches its limit of 64 MiB" in text
+    # On a loaded machine the leak is not even, and the forecast silent at times.
+    stack.wait_for(
+        "the command tells the forecast",
+        lambda: FORECAST_TEXT in watcher.run("sidecar", "forecast", LEFT_ALONE),
+    )
     metrics = watcher.metrics()
     for metric in ("used_bytes", "limit_bytes", "limit_forecast_timestamp_seconds"):
         assert f'sidecar_memory_{metric}{{target="{LEFT_ALONE}"}}' in metrics

@@ -5,6 +5,7 @@ the oldest supported versions. Podman 4.3 does not say who stopped a container: 
 ended without a crash is left as it is.
 """
 
+import asyncio
 import contextlib
 import os
 import time
@@ -12,6 +13,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from sidecar.core.model.drill_fault import DrillFault
+from sidecar.drills.drill_tools import DrillRefused
+from tests.engine.drill_bench import DrillBench, endpoints
 from tests.engine.harness import (
     QUICK_RESTART,
     WALLET,
@@ -62,6 +66,8 @@ def test_failures_are_healed_and_stops_by_an_operator_stay(
         assert_failures_are_healed(engine, stack)
     with run_stack(engine) as stack:
         assert_stops_stay(engine, stack)
+    with run_stack(engine) as stack:
+        asyncio.run(assert_drills_are_undone(engine, stack))
 
 
 def add_worker(stack: OtherStack, service: str = WORKER, work: str = WORK) -> Box:
@@ -176,3 +182,20 @@ def assert_stops_stay(engine: OtherEngine, stack: OtherStack) -> None:
         started = [f"start {WALLET}"] if TELLS_STOPS else []
         assert stack.lifecycle_calls() == started
         assert worker.status == stubborn.status == "exited"
+
+
+async def assert_drills_are_undone(engine: OtherEngine, stack: OtherStack) -> None:
+    bench = DrillBench(stack, {"DOCKER_HOST": f"unix://{engine.socket}"})
+    box, own = bench.box("web"), bench.box("own")
+    bench.own_id = own.id
+    before = endpoints(box)
+    for fault in (DrillFault.PAUSE, DrillFault.STOP, DrillFault.NETCUT):
+        undo = await bench.make(fault, box)
+        changed = (box.status, endpoints(box))
+        assert changed != ("running", before), fault
+        await bench.undo(fault, undo)
+        assert (box.status, endpoints(box)) == ("running", before), fault
+    for fault in (DrillFault.KILL, DrillFault.HANG) if engine.is_podman else ():
+        with pytest.raises(DrillRefused, match="take the signal for an operator"):
+            await bench.prepare(fault, box)
+    await bench.engine.close()

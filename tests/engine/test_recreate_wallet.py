@@ -49,7 +49,6 @@ RESTART = {
     **QUICK_RESTART,
     "budget": 1,
     "slow_lane": ["1s", "10m"],
-    "recovery_timeout": "6s",
     "stop_timeout": "1s",
 }
 

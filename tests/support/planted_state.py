@@ -7,9 +7,14 @@ from types import MappingProxyType
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Endpoint, RunId
-from sidecar.core.model.decision import Action
+from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.drill import Drill, DrillAct, DrillPhase
+from sidecar.core.model.drill_fault import DrillFault
+from sidecar.core.model.drill_settings import DrillObjective
+from sidecar.core.model.drill_undo import CutNetwork, DrillUndo
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import CrashLoopLog, Instance, Redeploy, Refusal
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import (
     ChannelSettings,
@@ -66,7 +71,7 @@ def planted_state(world: RuleWorld, secret: str) -> State:
     return replace(
         state,
         targets=MappingProxyType(targets),
-        instances=MappingProxyType(instances),
+        instances=build_table(instances),
         restored_instances=MappingProxyType(instances),
         incidents=MappingProxyType(
             {
@@ -83,6 +88,7 @@ def planted_state(world: RuleWorld, secret: str) -> State:
             other=secret,
         ),
         doubt=secret,
+        drill=plant_drill(next(iter(instances.values())), secret, quoting_reason),
         settings=SettingsStatus(faults=secret, reported_faults=secret),
         notify=NotifySettings(
             channels=(ChannelSettings(secret, secret),),
@@ -141,6 +147,28 @@ def plant_instance(
                 remedy.decision, reason=quoting_reason, wallets=(secret,), run=run
             ),
         ),
+    )
+
+
+def plant_drill(instance: Instance, secret: str, quoting_reason: Reason) -> Drill:
+    began = instance.since
+    return Drill(
+        "drill",
+        instance.id,
+        instance.name,
+        DrillFault.HANG,
+        Trigger.OPERATOR,
+        DrillObjective(),
+        began,
+        DrillPhase.WATCHING,
+        began,
+        undo=DrillUndo(
+            RunId(secret, EPOCH), secret, (CutNetwork(secret, secret, secret),)
+        ),
+        acts=(DrillAct(EPOCH, secret, Action.RESTART, False, quoting_reason),),
+        others=(secret,),
+        problem=quoting_reason,
+        undo_problem=quoting_reason,
     )
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import EngineReachabilityChanged
+from sidecar.core.model.instance_table import build_table
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.recovery.takeover import restore_state
@@ -29,10 +31,16 @@ def start_successor(world: RuleWorld, away_s: float = 5.0) -> RuleWorld:
     return successor
 
 
+def repeat_exits(world: RuleWorld, name: str, *walls: float) -> None:
+    """The engine repeats the exits of earlier runs, as to a Sidecar that starts."""
+    for wall in walls:
+        world.notice(name, EngineEventKind.DIE, engine_time=wall)
+
+
 def store_and_load(state: State) -> State:
     """Encode and decode the state as the store does."""
     instances = {
         instance_id: decode(encode(instance), type(instance))
         for instance_id, instance in state.instances.items()
     }
-    return replace(state, instances=instances)
+    return replace(state, instances=build_table(instances))

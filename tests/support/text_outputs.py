@@ -76,7 +76,12 @@ class TextOutputs:
         logger.bind(target=NAME, said=self._said).error("said {}", self._said)
         state, now = self._world.state, self._world.now
         status = views.status(
-            state, now, version="1", stack="s", ready=True, planned=()
+            state,
+            now,
+            version="1",
+            stack="s",
+            ready=True,
+            targets=tuple(views.target_statuses(state, now, {})),
         )
         pieces, _ = await self._metrics.scrape("text/plain")
         encoded = {

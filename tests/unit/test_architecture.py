@@ -2,11 +2,12 @@
 
 import ast
 import contextlib
+import graphlib
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -48,13 +49,16 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Full names of the modules that a file imports, at whatever depth."""
+    names: set[str] = set()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from imported_from(node)
+            names.update(imported_from(node))
+    return frozenset(names)
 
 
 def imported_from(node: ast.ImportFrom) -> Iterator[str]:
@@ -86,10 +90,17 @@ def third_parties(path: Path) -> set[str]:
     return {top(m) for m in imports(path)} - sys.stdlib_module_names - {"sidecar"}
 
 
-@pytest.mark.parametrize("path", CORE, ids=name_of)
-def test_the_core_imports_the_standard_library_and_itself(path: Path) -> None:
-    assert third_parties(path) == set()
-    assert ours(path) <= {"sidecar.core"}
+def offences(
+    paths: Iterable[Path], find: Callable[[Path], Collection[object]]
+) -> dict[str, Collection[object]]:
+    """Offences by file; a file without one is left out."""
+    by_file = {name_of(path): find(path) for path in paths}
+    return {name: parts for name, parts in by_file.items() if parts}
+
+
+def test_the_core_imports_the_standard_library_and_itself() -> None:
+    assert offences(CORE, third_parties) == {}
+    assert offences(CORE, lambda path: ours(path) - {"sidecar.core"}) == {}
 
 
 ROOM_ORDER = (
@@ -98,7 +109,7 @@ ROOM_ORDER = (
     {"model"},
     {"ports", "status", "reporting", "setup", "backup", "forecast"},
     {"recovery", "incidents"},
-    {"policy"},
+    {"policy", "drills"},
     {"step"},
 )
 """The rooms of the core from the lowest level to the highest."""
@@ -116,9 +127,10 @@ ROOMS_BELOW = {
     "forecast": {"model", "reason"},
     "recovery": {"status", "model", "reason", "text"},
     "incidents": {"forecast", "status", "model", "reason", "text"},
+    "drills": {"recovery", "status", "model", "reason"},
     "policy": {"recovery", "status", "model", "reason", "text"},
     "step": {
-        *("policy", "recovery", "incidents", "forecast"),
+        *("policy", "drills", "recovery", "incidents", "forecast"),
         *("status", "model", "reason", "text"),
     },
 }
@@ -130,12 +142,16 @@ def room(module: str) -> str:
     return module.split(".")[2]
 
 
-@pytest.mark.parametrize("path", CORE, ids=name_of)
-def test_core_room_imports_only_rooms_below_it(path: Path) -> None:
+def rooms_not_below(path: Path) -> set[str]:
+    """Rooms that a module of the core imports though they are not below its own."""
     relative = path.relative_to(PACKAGE / "core")
     own = relative.parts[0].removesuffix(".py")
     rooms = {room(m) for m in imports(path) if m.startswith("sidecar.core.")}
-    assert own == "__init__" or rooms - {own} <= ROOMS_BELOW[own]
+    return set() if own == "__init__" else rooms - {own} - ROOMS_BELOW[own]
+
+
+def test_core_room_imports_only_rooms_below_it() -> None:
+    assert offences(CORE, rooms_not_below) == {}
 
 
 def test_every_core_room_has_its_place_in_the_order() -> None:
@@ -152,6 +168,54 @@ def test_a_core_room_imports_only_rooms_of_lower_levels() -> None:
         lower |= level
 
 
+def module_name(path: Path) -> str:
+    """``sidecar.core`` of ``sidecar/core/__init__.py``."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def is_carried_out_later(node: ast.AST) -> bool:
+    """Is it the body of a function, or for types alone?"""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def modules_needed_at_import(node: ast.AST) -> Iterator[str]:
+    """Modules that must be complete before the tree's module can be imported."""
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, ast.ImportFrom) and inner.module:
+            yield inner.module
+            yield from (f"{inner.module}.{alias.name}" for alias in inner.names)
+        elif isinstance(inner, ast.Import):
+            yield from (alias.name for alias in inner.names)
+        elif not is_carried_out_later(inner):
+            yield from modules_needed_at_import(inner)
+
+
+def find_import_circle(needed: dict[str, set[str]]) -> list[str]:
+    """Modules of a circle of imports; empty: there is none."""
+    try:
+        graphlib.TopologicalSorter(needed).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_each_other() -> None:
+    names = {module_name(path) for path in SOURCES}
+    needed = {
+        module_name(path): (set(modules_needed_at_import(tree_of(path))) & names)
+        - {module_name(path)}
+        for path in SOURCES
+    }
+    assert find_import_circle(needed) == []
+
+
+def test_a_circle_of_imports_is_found() -> None:
+    assert find_import_circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) != []
+
+
 LISTS_OF_REASONS = {
     "sidecar/core/reason/audience.py",
     "sidecar/core/reason/code.py",
@@ -160,10 +224,9 @@ LISTS_OF_REASONS = {
 """A line for each reason, and nothing else."""
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_module_has_at_most_300_lines(path: Path) -> None:
-    is_list = name_of(path) in LISTS_OF_REASONS
-    assert is_list or len(path.read_text().splitlines()) <= 300
+def test_module_has_at_most_300_lines() -> None:
+    modules = [path for path in SOURCES if name_of(path) not in LISTS_OF_REASONS]
+    assert offences(modules, lambda path: path.read_text().splitlines()[300:]) == {}
 
 
 def imports_test_module(node: ast.AST) -> bool:
@@ -194,19 +257,21 @@ def test_no_module_imports_from_a_test_module() -> None:
     assert imports_of_tests == []
 
 
-@pytest.mark.parametrize("path", CORE, ids=name_of)
-def test_core_has_no_clock_randomness_logging_or_threads(path: Path) -> None:
-    assert {top(m) for m in imports(path)} & NO_PLACE_IN_CORE == set()
+def impure_parts(path: Path) -> set[str]:
+    """Modules and calls with a clock, randomness, a log or threads."""
     called = {
         node.func.attr
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
-    assert called & CLOCK_CALLS == set()
+    return {top(m) for m in imports(path)} & NO_PLACE_IN_CORE | called & CLOCK_CALLS
 
 
-@pytest.mark.parametrize("path", CORE, ids=name_of)
-def test_core_has_no_await_and_no_async_function(path: Path) -> None:
+def test_core_has_no_clock_randomness_logging_or_threads() -> None:
+    assert offences(CORE, impure_parts) == {}
+
+
+def lines_that_wait(path: Path) -> list[int]:
     """A protocol may declare an ``async def``, which does not wait itself."""
     tree = tree_of(path)
     promised = {
@@ -216,47 +281,47 @@ def test_core_has_no_await_and_no_async_function(path: Path) -> None:
         and any(isinstance(b, ast.Name) and b.id == "Protocol" for b in node.bases)
         for method in node.body
     }
-    waits = [
+    return [
         node.lineno
         for node in ast.walk(tree)
         if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
         or (isinstance(node, ast.AsyncFunctionDef) and node not in promised)
     ]
-    assert waits == []
+
+
+def test_core_has_no_await_and_no_async_function() -> None:
+    assert offences(CORE, lines_that_wait) == {}
 
 
 USERS_OF_API_TYPES = {"web", "cli"}
 """Both sides of the HTTP API: the server and its client."""
 
 
-@pytest.mark.parametrize(
-    "path",
-    [p for p in SOURCES if p.parent != PACKAGE and p not in {*CORE, *COMPOSITION_ROOT}],
-    ids=name_of,
-)
-def test_the_folders_beside_the_core_never_import_each_other(path: Path) -> None:
+def imports_of_neighbours(path: Path) -> set[str]:
+    """Folders beside its own and beside the core that a module imports."""
     own = path.relative_to(PACKAGE).parts[0]
     shared = {"sidecar.api_types"} if own in USERS_OF_API_TYPES else set()
-    assert ours(path) <= {"sidecar.core", f"sidecar.{own}", *shared}
+    return ours(path) - {"sidecar.core", f"sidecar.{own}", *shared}
+
+
+def test_the_folders_beside_the_core_never_import_each_other() -> None:
+    inner = set(SOURCES) - {*CORE, *COMPOSITION_ROOT}
+    folders = [path for path in inner if path.parent != PACKAGE]
+    assert offences(folders, imports_of_neighbours) == {}
+
+
+def test_files_beside_the_composition_root_import_only_the_core() -> None:
+    files = {path for path in SOURCES if path.parent == PACKAGE} - COMPOSITION_ROOT
+    assert offences(files, lambda path: ours(path) - {"sidecar.core"}) == {}
+    assert offences(files, lambda path: third_parties(path) - {"loguru"}) == {}
 
 
 @pytest.mark.parametrize(
-    "path",
-    [p for p in SOURCES if p.parent == PACKAGE and p not in COMPOSITION_ROOT],
-    ids=name_of,
+    ("library", "room"), [("docker", "engine"), ("redis", "cluster")]
 )
-def test_files_beside_the_composition_root_import_only_the_core(path: Path) -> None:
-    assert ours(path) <= {"sidecar.core"}
-    assert third_parties(path) <= {"loguru"}
-
-
-@pytest.mark.parametrize(
-    "path",
-    [p for p in SOURCES if not p.is_relative_to(PACKAGE / "engine")],
-    ids=name_of,
-)
-def test_only_the_engine_package_imports_docker(path: Path) -> None:
-    assert "docker" not in third_parties(path)
+def test_only_one_package_imports_a_client(library: str, room: str) -> None:
+    others = [path for path in SOURCES if not path.is_relative_to(PACKAGE / room)]
+    assert offences(others, lambda path: third_parties(path) & {library}) == {}
 
 
 def test_healthcheck_imports_only_the_standard_library() -> None:
@@ -264,13 +329,9 @@ def test_healthcheck_imports_only_the_standard_library() -> None:
     assert ours(ROOT / "healthcheck.py") == set()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [*SOURCES, ROOT / "healthcheck.py", *sorted((ROOT / "compose").rglob("*.py"))],
-    ids=name_of,
-)
-def test_source_has_no_marker_of_unfinished_work(path: Path) -> None:
-    assert UNFINISHED.findall(path.read_text()) == []
+def test_source_has_no_marker_of_unfinished_work() -> None:
+    files = [*SOURCES, ROOT / "healthcheck.py", *(ROOT / "compose").rglob("*.py")]
+    assert offences(files, lambda path: UNFINISHED.findall(path.read_text())) == {}
 
 
 @cache
@@ -299,15 +360,6 @@ def test_run_command_imports_redis_only_for_several_watchdogs() -> None:
     assert "sidecar.app.cluster" in modules
     assert {top(m) for m in modules} & {"redis"} == set()
     assert {m for m in modules if m.startswith("sidecar.cluster")} == set()
-
-
-@pytest.mark.parametrize(
-    "path",
-    [p for p in SOURCES if not p.is_relative_to(PACKAGE / "cluster")],
-    ids=name_of,
-)
-def test_only_the_cluster_package_imports_redis(path: Path) -> None:
-    assert "redis" not in third_parties(path)
 
 
 def test_run_command_imports_the_status_page_only_at_a_visit() -> None:

@@ -36,6 +36,7 @@ EXAMPLES = {
     "Add an engine call": r"\bDOCTOR\b|_client\.info\(\)|`GET /info`",
     "Add a command": r"ReleaseRequested|def release\(api|(?<!scripts)[}/]release`?",
     "Add a kind of task": r"TaskKind\.COMMAND|CommandTaskSection|TargetCommand",
+    "Add a fault of a drill": r"NETCUT|\bnetcut\b",
     "Add a part of the status page": r"build_plans|page\.plans\.none",
     "Add a field to an answer of the HTTP API": r"\bpaused_until\b",
     "Add a path to the HTTP API": r"/api/v1/remedies|\bRemedyList\b",

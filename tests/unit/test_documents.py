@@ -81,6 +81,9 @@ def command_fault(text: str) -> str:
     words = re.sub(r"[\[\]]|\.\.\.", "", text).split()
     while words and isinstance(command, click.Group) and words[0] in command.commands:
         command = command.commands[words.pop(0)]
+    if words and (default := getattr(command, "default", "")):
+        assert isinstance(command, click.Group)
+        command = command.commands[default]
     options = {name: p for p in command.params for name in p.opts + p.secondary_opts}
     arguments = 0
     while words:
