@@ -178,6 +178,7 @@ async def test_hang_is_refused_where_no_command_can_stop_the_processes(
     forks = "import os, time; os.fork(); time.sleep(600)"
     command = ["python3", "-c", forks]
     box = Box(bench.stack.container("sidecar:local", "web", entrypoint=command))
+    bench.stack.wait_for("a fork", lambda: len(box.docker.top()["Processes"]) == 2)
     with pytest.raises(DrillRefused) as refused:
         await bench.prepare(DrillFault.HANG, box)
     assert refused.value.reason.code is R.DRILL_NOT_STOPPED

@@ -34,6 +34,7 @@ from sidecar.core.ports.engine import (
     EngineUnreachable,
     ExecResult,
 )
+from sidecar.core.reason.code import ReasonCode
 from sidecar.core.reason.reason import text_reason
 from sidecar.probes.http_client.response import BODY_LIMIT_BYTES
 from sidecar.probes.probe_target import probe_target
@@ -250,10 +251,13 @@ async def test_a_slow_success_is_a_warning(prober: ProbeRunner) -> None:
 
     async with run_server(slowly) as server:
         settings = HttpProbe(server.url, slow_after_s=0.2)
+        started_mono = time.monotonic()
         outcome = await prober.probe(settings, CONTAINER)
+        took_s = time.monotonic() - started_mono
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert outcome.warnings == (ProbeWarning.SLOW,)
-    assert str(outcome.reason) == "answered in 0.3 s"
+    assert outcome.reason.code is ReasonCode.ANSWERED_SLOWLY
+    assert 0.3 <= float(str(outcome.reason.get("seconds"))) <= took_s
 
 
 async def test_silence_while_this_process_was_stalled_is_unknown(
