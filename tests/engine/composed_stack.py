@@ -86,8 +86,12 @@ class ComposedStack:
         """Wait until the result of ``look`` is true."""
         end = time.monotonic() + deadline_s
         while not look():
-            assert time.monotonic() < end, f"not seen: {what}\n{self.compose('logs')}"
+            assert time.monotonic() < end, f"not seen: {what}\n{self.last_logs()}"
             time.sleep(POLL_S)
+
+    def last_logs(self) -> str:
+        """The last lines of each service's log: a proxy writes one for each request."""
+        return self.compose("logs", "--no-color", "--tail", "40")
 
     def wait_healthy(self) -> None:
         """Wait until the daemon and the service are healthy."""
@@ -125,7 +129,7 @@ def wait_servers(stack: ComposedStack, proxy: str, backend: str, **states: str) 
     """Wait until HAProxy has these states of the servers of a backend."""
     end = time.monotonic() + 2 * DEADLINE_S
     while (current := _read_servers(stack, proxy, backend)) != states:
-        assert time.monotonic() < end, f"{current}\n{stack.compose('logs')}"
+        assert time.monotonic() < end, f"{current}\n{stack.last_logs()}"
         time.sleep(POLL_S)
 
 
