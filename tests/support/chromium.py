@@ -58,6 +58,7 @@ class Tab:
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self.loaded = asyncio.Event()
+        self._is_cut_off = False
 
     async def call(self, method: str, **parameters: object) -> dict[str, Any]:
         """Call a method of the DevTools protocol in this tab."""
@@ -69,15 +70,25 @@ class Tab:
             self.loaded.set()
         elif method == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
+        elif method == "Network.loadingFailed":
+            self._is_cut_off |= _is_cut_off(parameters)
         elif _is_complaint(method, parameters):
             self.complaints.append(json.dumps(parameters)[:900])
 
     async def open(self, url: str) -> None:
-        """Open a page and wait until it is loaded."""
-        self.loaded.clear()
+        """Open a page and wait until it is loaded, with its scripts and styles."""
+        before = len(self.requests)
         async with asyncio.timeout(DEADLINE_S):
-            await self.call("Page.navigate", url=url)
-            await self.loaded.wait()
+            while not await self._load(url):
+                del self.requests[before:]
+
+    async def _load(self, url: str) -> bool:
+        """Load a page; False: a network of another test has ended a request of it."""
+        self.loaded.clear()
+        self._is_cut_off = False
+        answer = await self.call("Page.navigate", url=url)
+        await self.loaded.wait()
+        return not self._is_cut_off and answer.get("errorText") != NETWORK_CHANGED
 
     async def evaluate(self, expression: str) -> Any:  # noqa: ANN401 - whatever it is
         """The value of an expression of JavaScript; a promise is awaited."""
@@ -176,6 +187,12 @@ class Tab:
 
 NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 """Each network that another test creates or removes ends the requests under way."""
+
+
+def _is_cut_off(failed: Mapping[str, Any]) -> bool:
+    """Was it a part of the page? The page itself opens a lost stream again."""
+    is_part = failed["type"] in {"Document", "Script", "Stylesheet"}
+    return is_part and failed["errorText"] == NETWORK_CHANGED
 
 
 def _is_complaint(method: str, parameters: Mapping[str, Any]) -> bool:
