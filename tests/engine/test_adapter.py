@@ -215,14 +215,15 @@ async def test_processes_report_stopped_process_as_state_t(
     container = stack.run(["sh", "-c", "sleep 1000 & wait"])
     processes = await wait_for(
         lambda: engine.processes(container),
-        lambda processes_now: len(processes_now) == 2,
+        lambda processes_now: [p.stat[0] for p in processes_now] == ["S", "S"],
     )
-    assert {process.stat[0] for process in processes} == {"S"}
     sleeping = next(p for p in processes if p.command == "sleep 1000")
     assert sleeping.ppid == (await engine.inspect(container)).pid
     await engine.execute(container, ("pkill", "-STOP", "sleep"), 10.0)
-    processes = await engine.processes(container)
-    assert {p.command: p.stat[0] for p in processes}["sleep 1000"] == "T"
+    await wait_for(
+        lambda: engine.processes(container),
+        lambda now: {p.command: p.stat[0] for p in now}["sleep 1000"] == "T",
+    )
 
 
 @pytest.mark.parametrize("tty", [False, True])

@@ -19,7 +19,14 @@ from sidecar.core.status.process_inspection import find_stopped
 from sidecar.drills.drill_tools import DrillRefused
 from sidecar.drills.injection import inject_fault
 from tests.engine.drill_bench import DrillBench, endpoints
-from tests.engine.harness import RUN_LABEL, Box, Shape, Stack
+from tests.engine.harness import (
+    DEADLINE_S,
+    POLL_S,
+    RUN_LABEL,
+    Box,
+    Shape,
+    Stack,
+)
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
@@ -140,15 +147,21 @@ async def test_every_process_hangs_and_goes_on(bench: DrillBench, shape: Shape) 
     wallet = bench.stack.wallet(shape=shape)
     wallet.control("GET", "/state")
 
-    async def stopped() -> int:
-        container = await bench.look(wallet)
-        return len(find_stopped(await bench.engine.processes(wallet.id), container))
+    async def wait_stopped(*, all_of_them: bool) -> None:
+        """Wait until every process is stopped, or none: a signal takes a moment."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                processes = await bench.engine.processes(wallet.id)
+                stopped = find_stopped(processes, await bench.look(wallet))
+                if len(stopped) == (len(processes) if all_of_them else 0):
+                    return
+                await asyncio.sleep(POLL_S)
 
     undo = await bench.make(DrillFault.HANG, wallet)
     assert undo.by_command is (shape != "pid1")
-    assert await stopped() == len(await bench.engine.processes(wallet.id))
+    await wait_stopped(all_of_them=True)
     await bench.undo(DrillFault.HANG, undo)
-    assert await stopped() == 0
+    await wait_stopped(all_of_them=False)
     assert "balance" in str(wallet.control("GET", "/state"))
 
     undo = await bench.make(DrillFault.HANG, wallet)
@@ -158,7 +171,7 @@ async def test_every_process_hangs_and_goes_on(bench: DrillBench, shape: Shape) 
     assert wallet.status == "paused"
     wallet.docker.unpause()
     await undoing
-    assert await stopped() == 0
+    await wait_stopped(all_of_them=False)
 
 
 async def undo_until_done(bench: DrillBench, undo: DrillUndo) -> None:
