@@ -117,20 +117,20 @@ class _Bench:
     async def probe(self, number: int) -> None:
         """A probe that succeeds."""
         self._stack.pass_time(0.01)
-        await self._hand_over(self._stack.probe(self._working(number)))
+        await self._hand_over(self._stack.probe(self._working_id(number)))
 
     async def fail_or_answer(self, number: int) -> None:
         """A failure of one target, or its answer."""
         self._stack.pass_time(0.01)
         outcome = None if number % 2 else BROKEN
-        await self._hand_over(self._stack.probe(self._working(number // 2), outcome))
+        await self._hand_over(self._stack.probe(self._working_id(number // 2), outcome))
 
     async def tick(self, _: int) -> None:
         """A tick."""
         self._stack.pass_time(0.01)
         await self._hand_over(self._stack.send(Tick(self._stack.now)))
 
-    def _working(self, number: int) -> InstanceId:
+    def _working_id(self, number: int) -> InstanceId:
         return self._ids[number % (len(self._ids) - 1)]
 
     async def _hand_over(self, result: StepResult) -> None:

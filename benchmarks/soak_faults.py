@@ -13,7 +13,7 @@ SEEN_S = 30.0
 ENDLESS_S = 1e6
 
 
-def _nothing(_: SoakStack) -> None:
+def _do_nothing(_: SoakStack) -> None:
     """Nothing."""
 
 
@@ -26,7 +26,7 @@ class FaultSteps(NamedTuple):
     """
 
     begin: Callable[[SoakStack], None]
-    end: Callable[[SoakStack], None] = _nothing
+    end: Callable[[SoakStack], None] = _do_nothing
     is_seen: Callable[[SoakStack], bool] | None = None
     is_healed: Callable[[SoakStack], bool] = SoakStack.is_healthy
 

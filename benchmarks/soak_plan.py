@@ -63,13 +63,13 @@ class FaultKind:
         return self.treatment is Treatment.HEALED
 
 
-def _healed(
+def _healed_kind(
     name: str, what: str, part: Part, bound_s: float, verbs: frozenset[str] = _RESTART
 ) -> FaultKind:
     return FaultKind(name, what, part, Treatment.HEALED, bound_s, verbs)
 
 
-def _left(
+def _left_kind(
     name: str, what: str, part: Part, bound_s: float, lasts_s: float
 ) -> FaultKind:
     return FaultKind(name, what, part, Treatment.LEFT, bound_s, lasts_s=lasts_s)
@@ -79,32 +79,38 @@ SIDECAR_KILL = "sidecar-kill"
 KINDS = {
     kind.name: kind
     for kind in (
-        _healed("die", "daemon dies, its container stays", Part.WALLET, 15.0),
-        _healed("exit", "container exits", Part.SECOND_WALLET, 15.0, _START),
-        _healed("freeze", "daemon is stopped (SIGSTOP)", Part.WALLET, 25.0, _WAKE),
-        _healed(
+        _healed_kind("die", "daemon dies, its container stays", Part.WALLET, 15.0),
+        _healed_kind("exit", "container exits", Part.SECOND_WALLET, 15.0, _START),
+        _healed_kind("freeze", "daemon is stopped (SIGSTOP)", Part.WALLET, 25.0, _WAKE),
+        _healed_kind(
             "freeze-in-outage",
             "daemon is stopped without its upstream server",
             Part.SECOND_WALLET,
             25.0,
             _WAKE | _START,
         ),
-        _healed("hang", "daemon hangs for good", Part.WALLET, 55.0),
-        _healed("error", "daemon answers every call with 500", Part.WALLET, 40.0),
-        _healed("service-fail", "service is unhealthy", Part.SERVICE, 20.0),
-        _healed("service-exit", "service exits", Part.SERVICE, 15.0, _START),
-        _healed("order", "operator orders a restart", Part.WALLET, 25.0),
-        _left("busy", "a long call holds the daemon", Part.WALLET, 10.0, 3.0),
-        _left("password", "RPC password is wrong", Part.WALLET, 10.0, 3.0),
-        _left("upstream", "upstream server is lost", Part.WALLET, 10.0, 3.0),
-        _left("stop", "operator stops the container", Part.SECOND_WALLET, 15.0, 4.0),
-        _left("kill", "docker kill -s KILL", Part.SECOND_WALLET, 15.0, 4.0),
-        _left("pause", "docker pause", Part.WALLET, 10.0, 6.0),
-        _left("netcut", "container loses its network", Part.SECOND_WALLET, 15.0, 6.0),
-        _left("own-netcut", "Sidecar loses its network", Part.SIDECAR, 20.0, 6.0),
-        _left("engine", "engine's socket is lost", Part.ENGINE, 20.0, 6.0),
-        _left("neighbour", "neighbour's daemon dies", Part.NEIGHBOUR, 10.0, 5.0),
-        _left(SIDECAR_KILL, "Sidecar is killed (kill -9)", Part.SIDECAR, 20.0, 0.0),
+        _healed_kind("hang", "daemon hangs for good", Part.WALLET, 55.0),
+        _healed_kind("error", "daemon answers every call with 500", Part.WALLET, 40.0),
+        _healed_kind("service-fail", "service is unhealthy", Part.SERVICE, 20.0),
+        _healed_kind("service-exit", "service exits", Part.SERVICE, 15.0, _START),
+        _healed_kind("order", "operator orders a restart", Part.WALLET, 25.0),
+        _left_kind("busy", "a long call holds the daemon", Part.WALLET, 10.0, 3.0),
+        _left_kind("password", "RPC password is wrong", Part.WALLET, 10.0, 3.0),
+        _left_kind("upstream", "upstream server is lost", Part.WALLET, 10.0, 3.0),
+        _left_kind(
+            "stop", "operator stops the container", Part.SECOND_WALLET, 15.0, 4.0
+        ),
+        _left_kind("kill", "docker kill -s KILL", Part.SECOND_WALLET, 15.0, 4.0),
+        _left_kind("pause", "docker pause", Part.WALLET, 10.0, 6.0),
+        _left_kind(
+            "netcut", "container loses its network", Part.SECOND_WALLET, 15.0, 6.0
+        ),
+        _left_kind("own-netcut", "Sidecar loses its network", Part.SIDECAR, 20.0, 6.0),
+        _left_kind("engine", "engine's socket is lost", Part.ENGINE, 20.0, 6.0),
+        _left_kind("neighbour", "neighbour's daemon dies", Part.NEIGHBOUR, 10.0, 5.0),
+        _left_kind(
+            SIDECAR_KILL, "Sidecar is killed (kill -9)", Part.SIDECAR, 20.0, 0.0
+        ),
     )
 }
 """By their names. The bounds are for the timings of ``soak_stack``."""

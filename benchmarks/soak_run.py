@@ -64,7 +64,7 @@ class SoakRun:
         self, plan: Iterator[PlannedFault], ends: float = float("inf")
     ) -> bool:
         """Run these faults until ``ends``; False once one is not healed in time."""
-        with self._watching():
+        with self._measure_beside():
             for planned in plan:
                 pause_s = self._pause_before(planned)
                 if self.stopping.wait(pause_s) or time.monotonic() > ends:
@@ -212,7 +212,7 @@ class SoakRun:
     # --- beside the faults
 
     @contextlib.contextmanager
-    def _watching(self) -> Iterator[None]:
+    def _measure_beside(self) -> Iterator[None]:
         """Measure Sidecar, and order its clean-up, in a thread."""
         over = threading.Event()
 

@@ -149,8 +149,8 @@ class SoakStack:
     def hand_out_addresses(self, part: Part) -> None:
         """Create addresses in a wallet and remember them."""
         wallet = self.wallets[part]
-        made = [wallet.create_address(timeout_s=20.0) for _ in range(HANDED_OUT)]
-        self.addresses.setdefault(part, []).extend(made)
+        new = [wallet.create_address(timeout_s=20.0) for _ in range(HANDED_OUT)]
+        self.addresses.setdefault(part, []).extend(new)
 
     def wait_saved(self, part: Part) -> None:
         """Wait until the wallet's file has all of its addresses."""
@@ -175,8 +175,8 @@ class SoakStack:
     @property
     def handed_out(self) -> int:
         """Number of addresses that were handed out."""
-        kept = sum(map(len, self.addresses.values()))
-        return kept + len(self.lost_addresses) + self.given_up
+        known = sum(map(len, self.addresses.values()))
+        return known + len(self.lost_addresses) + self.given_up
 
     # --- Sidecar's own process
 
@@ -252,7 +252,7 @@ def wait_until(what: str, look: Callable[[], T], within_s: float) -> T:
     raise TimeoutError(f"not within {within_s:.0f} s: {what}; last seen: {last!r}")
 
 
-# --- how it is made -------------------------------------------------------------
+# --- making the stack -----------------------------------------------------------
 
 
 @contextmanager
@@ -262,7 +262,7 @@ def soak_stack(project: str) -> Iterator[SoakStack]:
         neighbours = exit_stack.enter_context(Stack(f"{project}-neighbour"))
         stack = exit_stack.enter_context(Stack(project))
         inbox = exit_stack.enter_context(run_message_receiver(stack))
-        made = SoakStack(
+        whole = SoakStack(
             stack=stack,
             inbox=inbox,
             neighbour=neighbours.wallet(),
@@ -277,8 +277,8 @@ def soak_stack(project: str) -> Iterator[SoakStack]:
                 restart_policy="unless-stopped",
             ),
         )
-        wait_until("every target is healthy", made.is_healthy, READY_S)
-        yield made
+        wait_until("every target is healthy", whole.is_healthy, READY_S)
+        yield whole
 
 
 def _config(inbox_url: str) -> Json:
