@@ -47,8 +47,11 @@ NAMES = (WALLET, LOOPER, UNCHECKED, HUNGRY, TALKER, *HTTP_TARGETS)
 IDS = {name: f"{number:064x}" for number, name in enumerate(NAMES, start=16)}
 WALLET_PROGRAM = REPOSITORY / "compose" / "demo" / "wallet" / "wallet.py"
 USER, PASSWORD = "bchrpc", "rpc-password-of-the-test"
-GOOD_ANSWERS = 3
-"""Good answers of the target ``fickle`` after each restart."""
+GOOD_ANSWERS, FICKLE_RESTARTS = 3, 4
+"""Good answers of the target ``fickle`` after each restart, and the restart that cures.
+
+More would use up the ten restarts an hour that the wallet daemon needs as well.
+"""
 
 SHORT_RUN_S = 0.2
 """Length of each run of the target ``looper``."""
@@ -56,7 +59,7 @@ SHORT_RUN_S = 0.2
 TIMINGS = {
     "interval": "800ms",
     "fast_interval": "300ms",
-    "timeout": "1s",
+    "timeout": "3s",
     "start_period": "0s",
 }
 RESTART = {
@@ -71,8 +74,11 @@ RESTART = {
 }
 TWO_STARTS = {**RESTART, "budget": 2, "slow_lane": ["1h"]}
 """Three ends in a row are a crash loop; the stack has ten restarts an hour."""
-MEMORY_BYTES, LEAK_BYTES_PER_S = 2**27, 2**22
-"""Memory limit of the target ``hungry``, and how fast its memory grows."""
+LEAK_BYTES_PER_S, LIMIT_AHEAD_S = 2**22, 8.0
+"""Growth of the memory of the target ``hungry``, and the time left to its limit.
+
+The limit moves with the memory: the forecast stays, however slow the machine is.
+"""
 ENDLESS = {**RESTART, "budget": 30, "window": "12h"}
 
 
@@ -87,6 +93,7 @@ class Targets(ThreadingHTTPServer):
         self.statuses = dict.fromkeys(HTTP_TARGETS, 200)
         self.good_answers = 0
         """While positive, ``fickle`` answers well and this is counted down."""
+        self.fickle_restarts = 0
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def answer(self, name: str) -> int:
@@ -95,6 +102,13 @@ class Targets(ThreadingHTTPServer):
             self.good_answers -= 1
             return 200
         return self.statuses.get(name, 404)
+
+    def restart_fickle(self) -> None:
+        """``fickle`` works for a moment, and from the last restart on for good."""
+        self.good_answers = GOOD_ANSWERS
+        self.fickle_restarts += 1
+        if self.fickle_restarts == FICKLE_RESTARTS:
+            self.statuses[FICKLE] = 200
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -141,7 +155,7 @@ class FailingStack:
         self.host = SidecarHost(folder, processes)
         self.host.engine.on_act = self._act
         self.host.engine.memory = self._read_memory
-        self._leak_began_mono = time.monotonic()
+        self._leak_began_mono: float | None = time.monotonic()
         for name in NAMES:
             self.host.engine.add(_container(name))
         self.container(PARKED)["State"]["Status"] = "created"
@@ -204,8 +218,11 @@ class FailingStack:
         """Begin a drill whose objective nobody can meet."""
         path = f"/api/v1/targets/{DRILLED}/drill"
         order = b'{"fault": "refuse", "yes": true}'
-        answer = self.host.post_json(path, order, {"Authorization": f"Bearer {TOKEN}"})
-        assert answer.status == 202, answer.text
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        wait_for(
+            "the drill begins",
+            lambda: self.host.post_json(path, order, headers).status == 202,
+        )
 
     def damage_settings(self) -> None:
         """Write a file with a fault."""
@@ -277,13 +294,14 @@ class FailingStack:
         return targets
 
     def _read_memory(self, container_id: str) -> Json:
-        """Memory that grows in one container, up to the limit."""
-        age_s = time.monotonic() - self._leak_began_mono
-        grown = age_s * LEAK_BYTES_PER_S if container_id == IDS[HUNGRY] else 0.0
-        anonymous = 2**20 + min(int(grown), MEMORY_BYTES - 2**21)
+        """Memory that grows in one container, until it is repaired."""
+        grown = 0.0
+        if container_id == IDS[HUNGRY] and self._leak_began_mono is not None:
+            grown = (time.monotonic() - self._leak_began_mono) * LEAK_BYTES_PER_S
+        anonymous = 2**20 + int(grown)
         return {
             "usage": anonymous + 2**18,
-            "limit": MEMORY_BYTES,
+            "limit": anonymous + int(LIMIT_AHEAD_S * LEAK_BYTES_PER_S),
             "stats": {"anon": anonymous, "inactive_file": 0, "active_file": 0},
         }
 
@@ -314,7 +332,7 @@ class FailingStack:
         self.targets.statuses |= dict.fromkeys((*HTTP_TARGETS, TASK), 200)
         self.host.engine.say.clear()
         self.wallet_fault("upstream_lost", on=False)
-        self._leak_began_mono = time.monotonic()
+        self._leak_began_mono = None
         for name in (LOOPER, PARKED, HUNGRY):
             _begin_run(self.container(name))
             self._publish("start", name)
@@ -383,7 +401,7 @@ class FailingStack:
         if name == WALLET:
             self._start_wallet()
         if name == FICKLE:
-            self.targets.good_answers = GOOD_ANSWERS
+            self.targets.restart_fickle()
 
     def _let_end(self, raw: Json) -> None:
         raw["State"] |= {"Status": "exited", "ExitCode": 1, "FinishedAt": _now()}

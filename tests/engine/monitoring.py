@@ -19,8 +19,9 @@ from tests.support.sidecar_host import own_host
 PROMETHEUS_IMAGE = "sidecar-demo-prometheus:local"
 ALERTMANAGER_IMAGE = "sidecar-test-alertmanager:local"
 SPEED = 120
-"""Rules at this speed: an interval of half a second stands for one minute."""
-INTERVAL = "500ms"
+"""Rules at this speed: half a second stands for one minute."""
+INTERVAL, SCRAPE_INTERVAL = "500ms", "1s"
+"""Of the rules, and of the scrapes: a scrape ends within it, or its data are lost."""
 DEADLINE_S = 60.0
 POLL_S = 0.1
 
@@ -185,8 +186,8 @@ def _settings(alertmanager: str) -> Json:
     }
     return {
         "global": {
-            "scrape_interval": INTERVAL,
-            "scrape_timeout": INTERVAL,
+            "scrape_interval": SCRAPE_INTERVAL,
+            "scrape_timeout": SCRAPE_INTERVAL,
             "evaluation_interval": INTERVAL,
         },
         "rule_files": ["/work/fast.rules.yml"],
