@@ -3,6 +3,7 @@
 import os
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 import blockbuster.blockbuster
 import pytest
@@ -32,6 +33,9 @@ settings.register_profile(
 )
 settings.load_profile("ci" if os.environ.get("CI") else "quick")
 
+LOW_PRIORITY = 10
+"""Niceness: a tenth of the share of another process, so that none waits for ever."""
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,6 +55,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _limit_s(item: pytest.Item) -> float:
     limit = item.get_closest_marker("timeout")
     return float(limit.args[0]) if limit is not None and limit.args else 0.0
+
+
+@pytest.fixture(autouse=True)
+def processor_share(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests that only compute give way to those that wait for daemons and keep times.
+
+    Only root may take the processor back afterwards.
+    """
+    folder = request.path.relative_to(Path(__file__).parent).parts[0]
+    if folder not in {"unit", "scenario"} or os.geteuid() != 0:
+        yield
+        return
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, LOW_PRIORITY)
+    yield
+    os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 @pytest.fixture(autouse=True)
