@@ -304,7 +304,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.engine.requests.append(f"{self.command} {url.geturl()}")
         for end, barrier in self.engine.meet.items():
             if url.path.endswith(end):
-                barrier.wait(timeout=10.0)
+                barrier.wait(timeout=60.0)
         if self.engine.refuses(self.command, self.path):
             self._json({"message": "not on the list"}, 403)
             return

@@ -11,6 +11,7 @@ from sidecar.core.ports.engine import (
     CommandTimeout,
     ContainerGone,
     Engine,
+    EngineError,
     EngineRefused,
     EngineTimeout,
     ExecResult,
@@ -20,10 +21,12 @@ from sidecar.engine.docker import DockerEngine
 from tests.support.engine_connection import (
     FOREIGN,
     OWN,
+    WITHIN_S,
     Requests,
     link_to,
     open_engine,
     run_engine_server,
+    with_time_enough,
 )
 from tests.support.engine_server import EngineServer, frame_output, raw_container
 
@@ -202,9 +205,13 @@ async def test_command_without_end_is_distinguished_from_a_silent_engine(
 ) -> None:
     server.exec_code = None
     async with open_engine(link_to(server, requests)) as engine:
-        async with asyncio.timeout(3.0):
-            with pytest.raises(CommandTimeout):
-                await engine.execute(OWN, ("sleep", "60"), 0.3)
+
+        async def execute(deadline_s: float) -> None:
+            async with asyncio.timeout(WITHIN_S):
+                with pytest.raises(CommandTimeout, match="did not end in time"):
+                    await engine.execute(OWN, ("sleep", str(deadline_s)), deadline_s)
+
+        await with_time_enough(execute, EngineError)
         assert requests[-1] == ("exec", "timeout")
 
 
@@ -212,31 +219,44 @@ async def test_a_command_that_still_runs_is_not_started_again(
     server: EngineServer, requests: Requests
 ) -> None:
     """A probe that hangs must not fill the container with processes."""
-    server.exec_code = None
-    async with open_engine(link_to(server, requests)) as engine:
-        for message in ("did not end in time", "from an earlier time still runs"):
-            with pytest.raises(CommandTimeout, match=message):
-                await engine.execute(OWN, ("sleep", "60"), 0.3)
-        assert server.count_requests(f"{OWN}/exec") == 1
-        with pytest.raises(CommandTimeout, match="did not end"):
-            await engine.execute(OWN, ("another",), 0.3)
-        server.exec_code = 0
-        assert (await engine.execute(OWN, ("sleep", "60"), 5.0)).exit_code == 0
-        assert (await engine.execute(OWN, ("sleep", "60"), 5.0)).exit_code == 0
-        assert server.count_requests(f"{OWN}/exec") == 4
+
+    async def execute_again(deadline_s: float) -> None:
+        server.exec_code = None
+        server.requests.clear()
+        async with open_engine(link_to(server, requests)) as engine:
+            for message in ("did not end in time", "from an earlier time still runs"):
+                with pytest.raises(CommandTimeout, match=message):
+                    await engine.execute(OWN, ("sleep", "60"), deadline_s)
+            assert server.count_requests(f"{OWN}/exec") == 1
+            with pytest.raises(CommandTimeout, match="did not end"):
+                await engine.execute(OWN, ("another",), deadline_s)
+            server.exec_code = 0
+            for _ in range(2):
+                result = await engine.execute(OWN, ("sleep", "60"), 20.0)
+                assert result.exit_code == 0
+            assert server.count_requests(f"{OWN}/exec") == 4
+
+    await with_time_enough(execute_again, EngineError)
 
 
 async def test_a_command_of_an_earlier_run_of_the_container_is_forgotten(
     server: EngineServer, requests: Requests
 ) -> None:
     server.exec_code = None
-    async with open_engine(link_to(server, requests)) as engine:
-        with pytest.raises(CommandTimeout):
-            await engine.execute(OWN, ("sleep", "60"), 0.3)
-        server.say["/exec/e1/json"] = (404, b'{"message": "No such exec instance"}')
-        with pytest.raises(CommandTimeout, match="did not end"):
-            await engine.execute(OWN, ("sleep", "60"), 0.3)
-    assert server.count_requests(f"{OWN}/exec") == 2
+
+    async def execute_twice(deadline_s: float) -> None:
+        server.requests.clear()
+        server.say.clear()
+        async with open_engine(link_to(server, requests)) as engine:
+            with pytest.raises(CommandTimeout):
+                await engine.execute(OWN, ("sleep", "60"), deadline_s)
+            not_found = b'{"message": "No such exec instance"}'
+            server.say["/exec/e1/json"] = (404, not_found)
+            with pytest.raises(CommandTimeout, match="did not end"):
+                await engine.execute(OWN, ("sleep", "60"), deadline_s)
+        assert server.count_requests(f"{OWN}/exec") == 2
+
+    await with_time_enough(execute_twice, EngineError)
 
 
 @every_call

@@ -27,6 +27,8 @@ from tests.support.fakes import FakeEngine, LoopClock, a_container
 from tests.support.probe_servers import full_backlog, never_reply, run_server
 from tests.support.wallet_replicas import NEIGHBOUR, OURS, SISTER, healthy, replica_at
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 LOGIN = Credentials("user", "password-of-ours")
 STEP = 0.6
 

@@ -26,6 +26,7 @@ from tests.support.fakes import FakeClock, FakeEngine, a_container
 
 TIMEOUT_S = 2.0
 LATE_S = 0.2
+TRIES = 3
 PIECE_BYTES = 16384
 BESIDE_BYTES = 65536 + PIECE_BYTES
 """Bytes that may come besides a head, or besides a body with its framing."""
@@ -101,6 +102,15 @@ async def measure_longest_turn() -> float:
 
 @pytest.mark.parametrize("case", sorted(ENDLESS))
 async def test_endless_answer_is_ended_in_time(prober: ProbeRunner, case: str) -> None:
+    # A busy machine spoils a try; a fault of ours spoils each.
+    tries = [await probe_flood(prober, case)]
+    while max(tries[-1]) >= LATE_S and len(tries) < TRIES:
+        tries.append(await probe_flood(prober, case))
+    assert max(tries[-1]) < LATE_S, tries
+
+
+async def probe_flood(prober: ProbeRunner, case: str) -> tuple[float, float]:
+    """Seconds by which a probe of a flooding server was late, and its longest turn."""
     loop = asyncio.get_running_loop()
     watching = asyncio.create_task(measure_longest_turn())
     with run_flooding_server(*ENDLESS[case]) as url:
@@ -110,11 +120,11 @@ async def test_endless_answer_is_ended_in_time(prober: ProbeRunner, case: str) -
         took = loop.time() - began
     watching.cancel()
     if outcome.verdict is ProbeVerdict.UNKNOWN:
-        assert "max_body_bytes" in str(outcome.reason)
+        stalled = outcome.cause is Cause.SUSPENDED
+        assert stalled or "max_body_bytes" in str(outcome.reason)
     else:
         assert outcome.cause in {Cause.BAD_BODY, Cause.HUNG, Cause.RESET}
-    assert took < TIMEOUT_S + LATE_S
-    assert await watching < LATE_S
+    return took - TIMEOUT_S, await watching
 
 
 @pytest.mark.parametrize("case", sorted(ENDLESS))

@@ -51,6 +51,7 @@ from tests.support.probe_servers import (
 )
 
 CONTAINER = a_container()
+TRIES = 3
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ async def test_tcp_connects_and_closes_at_once(prober: ProbeRunner) -> None:
         settings = TcpProbe("localhost", server.port)
         outcome = await prober.probe(settings, CONTAINER)
         assert outcome.verdict is ProbeVerdict.SUCCESS
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(20.0):
             await server.touched.wait()
             await (await server.first_connection()).closed_by_peer.wait()
 
@@ -165,6 +166,7 @@ async def test_exec_outcome_follows_the_exit_code(
     assert (outcome.cause, str(outcome.reason)) == (cause, reason)
 
 
+@pytest.mark.usefixtures("steady_time")
 async def test_exec_command_without_end_is_hung(
     prober: ProbeRunner, engine: FakeEngine
 ) -> None:
@@ -272,17 +274,27 @@ async def test_silence_while_this_process_was_stalled_is_unknown(
 
 
 async def test_ended_stall_does_not_excuse_a_later_probe(prober: ProbeRunner) -> None:
+    # A busy machine may stall the later probe itself.
+    causes = [await probe_after_a_stall(prober)]
+    while causes[-1] is Cause.SUSPENDED and len(causes) < TRIES:
+        causes.append(await probe_after_a_stall(prober))
+    assert causes[-1] is Cause.HUNG
+
+
+async def probe_after_a_stall(prober: ProbeRunner) -> Cause | None:
+    """Cause of a silent probe that begins when the stall has ended."""
     async with run_server(never_reply) as server:
         first = asyncio.ensure_future(
             prober.probe(HttpProbe(server.url, 1.0), CONTAINER)
         )
-        await asyncio.wait_for(server.touched.wait(), 5)
+        await asyncio.wait_for(server.touched.wait(), 20)
         time.sleep(1.3)  # noqa: ASYNC251 - the stall
         second = await prober.probe(HttpProbe(server.url, 0.5), CONTAINER)
         assert (await first).cause is Cause.SUSPENDED
-    assert second.cause is Cause.HUNG
+    return second.cause
 
 
+@pytest.mark.usefixtures("steady_time")
 @pytest.mark.parametrize("seconds", [0.5, 30.0])
 async def test_silence_while_the_host_slept_is_unknown(seconds: float) -> None:
     asleep = [100.0]
@@ -293,7 +305,7 @@ async def test_silence_while_the_host_slept_is_unknown(seconds: float) -> None:
         probing = asyncio.ensure_future(
             probes.probe(HttpProbe(server.url, 0.5), CONTAINER)
         )
-        await asyncio.wait_for(server.touched.wait(), 5)
+        await asyncio.wait_for(server.touched.wait(), 20)
         asleep[0] += seconds
         outcome = await probing
     await probes.close()
@@ -315,12 +327,12 @@ async def test_an_answer_counts_though_the_host_slept() -> None:
 async def test_cancelling_closes_the_connection(prober: ProbeRunner) -> None:
     async with run_server(never_reply) as server:
         probing = asyncio.ensure_future(prober.probe(HttpProbe(server.url), CONTAINER))
-        await asyncio.wait_for(server.touched.wait(), 5)
+        await asyncio.wait_for(server.touched.wait(), 20)
         probing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await probing
         first = await server.first_connection()
-        await asyncio.wait_for(first.closed_by_peer.wait(), 5)
+        await asyncio.wait_for(first.closed_by_peer.wait(), 20)
 
 
 # several probes of one target

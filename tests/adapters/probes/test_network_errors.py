@@ -17,6 +17,7 @@ from sidecar.core.model.probe_settings import (
     ProbeSettings,
     TcpProbe,
 )
+from sidecar.core.reason.code import ReasonCode
 from sidecar.probes.failure import ProbeFailed
 from sidecar.probes.http_client.client import HttpClient
 from sidecar.probes.http_client.request import Request
@@ -37,6 +38,8 @@ from tests.support.probe_servers import (
     rpc_error,
     run_server,
 )
+
+pytestmark = pytest.mark.usefixtures("steady_time")
 
 CONTAINER = a_container()
 TIMEOUT_S = 0.4
@@ -96,8 +99,15 @@ async def test_silence_is_a_hang_behind_a_working_path(
     async with run_server(never_reply) as server:
         outcome = await prober.probe(over_http(server.url)[kind], CONTAINER)
     assert outcome.cause is Cause.HUNG
-    assert str(outcome.reason) == f"no answer from 127.0.0.1:{server.port} for 0.4 s"
+    assert_silence(outcome, ReasonCode.NO_ANSWER, server.port)
     assert not outcome.path_fault
+
+
+def assert_silence(outcome: ProbeResult, code: ReasonCode, port: int) -> None:
+    """It names the place; its seconds are about the timeout, late on a busy machine."""
+    assert outcome.reason.code is code
+    assert outcome.reason.get("place") == f"127.0.0.1:{port}"
+    assert TIMEOUT_S / 2 < float(str(outcome.reason.get("seconds"))) < 2 * TIMEOUT_S
 
 
 @pytest.mark.parametrize(
@@ -122,7 +132,7 @@ async def test_full_backlog_is_hung_with_path_fault(
         outcome = await prober.probe(settings, CONTAINER)
     assert outcome.cause is Cause.HUNG
     assert outcome.path_fault
-    assert "accepted no connection for 0.4 s" in str(outcome.reason)
+    assert_silence(outcome, ReasonCode.NOT_ACCEPTED, port)
 
 
 async def test_full_backlog_for_tcp_is_a_path_fault(prober: ProbeRunner) -> None:
@@ -408,6 +418,6 @@ async def test_connection_is_closed_after_the_timeout(prober: ProbeRunner) -> No
 
 
 async def wait_until_closed(server: Server) -> None:
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(20.0):
         for connection in server.all:
             await connection.closed_by_peer.wait()

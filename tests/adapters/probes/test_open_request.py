@@ -23,6 +23,8 @@ from sidecar.probes.jsonrpc_client import RpcEndpoint as Called
 from sidecar.probes.prober import ProbeRunner
 from tests.support.rule_world import container
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 TIMEOUT_S = 0.3
 LATE_S = 0.6
 RESULTS = {
@@ -160,14 +162,19 @@ async def test_any_late_answer_is_a_sign_of_life(odd: bytes, method: str) -> Non
 
 async def test_request_to_a_removed_container_is_dropped() -> None:
     silent, resolver = Daemon([]), ThreadResolver()
-    rpc = RpcClient(HttpClient(resolver), longest_open_s=0.1)
+    rpc = RpcClient(HttpClient(resolver), longest_open_s=0.4)
     async with serve_daemon(silent, "127.0.0.1") as port:
         url = f"http://127.0.0.1:{port}/"
-        for container_id in ("replaced", "successor"):
-            called = Called(url, None, RunId(container_id, 1.0), container_id)
-            with pytest.raises(ProbeFailed):
-                await rpc.call(called, "ping", soon(0.05))
-            await asyncio.sleep(0.3)
+        replaced, successor = (
+            Called(url, None, RunId(container_id, 1.0), container_id)
+            for container_id in ("replaced", "successor")
+        )
+        with pytest.raises(ProbeFailed):
+            await rpc.call(replaced, "ping", soon(0.2))
+        await asyncio.sleep(0.7)
+        assert not silent.abandoned.is_set(), "it is dropped at a later call"
+        with pytest.raises(ProbeFailed):
+            await rpc.call(successor, "ping", soon(0.2))
         async with asyncio.timeout(5.0):
             await silent.abandoned.wait()
         rpc.close()

@@ -27,6 +27,8 @@ from tests.support.probe_servers import (
     run_server,
 )
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 
 @pytest.fixture
 async def prober() -> AsyncIterator[ProbeRunner]:

@@ -23,6 +23,8 @@ from tests.support.probe_servers import (
 )
 from tests.support.wallet_replicas import NET, OURS, healthy, replica_at
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 OWN = replace(replica_at("127.0.0.9", number=9), name="demo-sidecar-1")
 OTHER = "p_other"
 
@@ -167,7 +169,6 @@ def own_container_elsewhere(*networks: str) -> Container:
 
 
 TIMEOUT_S = 1.0
-"""Long enough for an answer on a loaded machine."""
 
 
 async def wallet(bench: OwnNetworkBench, server: Server) -> ProbeResult:

@@ -42,6 +42,8 @@ from tests.support.probe_servers import (
 )
 from tests.support.repository import REPOSITORY
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 CONTAINER = a_container()
 EC_NOT_LOADED = (
     'Server error: File "/opt/electroncash/commands.py", line 119, in func_wrapper'
@@ -397,13 +399,13 @@ class StandIn:
         return subprocess.Popen([sys.executable, script, *arguments], env=self.env)
 
     def fault(self, *arguments: str) -> None:
-        assert self.run("fault", *arguments).wait(10) == 0
+        assert self.run("fault", *arguments).wait(30) == 0
 
     def settings(self, **changes: Any) -> ElectronCashProbe:
         fields: dict[str, Any] = {
             "url": f"http://127.0.0.1:{self.rpc_port}/",
             "credentials": Credentials("bchrpc", PASSWORD),
-            "timeout_s": 5.0,
+            "timeout_s": 20.0,
         }
         return ElectronCashProbe(**fields | changes)
 
@@ -417,14 +419,14 @@ def stand_in(
     yield daemon
     daemon.process.send_signal(signal.SIGCONT)
     daemon.process.kill()
-    daemon.process.wait(10)
+    daemon.process.wait(30)
 
 
 async def until(
     prober: ProbeRunner, settings: ElectronCashProbe, *causes: Cause | None
 ) -> ProbeResult:
     """Probe until one of these causes is found; None: success."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             outcome = await prober.probe(settings, CONTAINER)
             if outcome.cause in causes:
@@ -436,7 +438,7 @@ def freeze(pid: int) -> None:
     """Stop every thread of it: the signal alone lets one answer for a moment more."""
     os.kill(pid, signal.SIGSTOP)
     tasks = Path(f"/proc/{pid}/task")
-    give_up = time.monotonic() + 15
+    give_up = time.monotonic() + 30
     while any("\nState:\tT" not in status_of(task) for task in tasks.iterdir()):
         assert time.monotonic() < give_up
         time.sleep(0.01)
@@ -455,7 +457,7 @@ async def test_stand_in_is_judged_from_its_start_to_its_stop(
 ) -> None:
     settings = stand_in.settings()
     await until(prober, settings, Cause.WALLET_NOT_LOADED)
-    assert await prober.wallet_control.load_wallets(settings, CONTAINER, (), 5.0) == ()
+    assert await prober.wallet_control.load_wallets(settings, CONTAINER, (), 20.0) == ()
     healthy = await until(prober, settings, None)
     assert healthy.verdict is ProbeVerdict.SUCCESS
     assert healthy.wallet is not None
@@ -469,7 +471,7 @@ async def test_stand_in_is_judged_from_its_start_to_its_stop(
     ]:
         assert (await prober.probe(wrong, CONTAINER)).cause is cause
     unknown_method = JsonRpcProbe(
-        settings.url, "nosuch", credentials=settings.credentials
+        settings.url, "nosuch", 20.0, credentials=settings.credentials
     )
     outcome = await prober.probe(unknown_method, CONTAINER)
     assert outcome.cause is Cause.MISCONFIGURED
@@ -480,8 +482,8 @@ async def test_stand_in_is_judged_from_its_start_to_its_stop(
     os.kill(stand_in.process.pid, signal.SIGCONT)
     await until(prober, settings, None)
 
-    await prober.wallet_control.stop(settings, CONTAINER, 5.0)
-    assert await asyncio.to_thread(stand_in.process.wait, 10) == 0
+    await prober.wallet_control.stop(settings, CONTAINER, 20.0)
+    assert await asyncio.to_thread(stand_in.process.wait, 30) == 0
     assert (await prober.probe(settings, CONTAINER)).cause is Cause.REFUSED
 
 
@@ -503,7 +505,7 @@ async def test_each_fault_of_the_stand_in_has_its_cause(
 ) -> None:
     settings = stand_in.settings(timeout_s=2.0)
     await until(prober, settings, Cause.WALLET_NOT_LOADED)
-    assert await prober.wallet_control.load_wallets(settings, CONTAINER, (), 5.0) == ()
+    assert await prober.wallet_control.load_wallets(settings, CONTAINER, (), 20.0) == ()
     await until(prober, settings, None)
     await asyncio.to_thread(stand_in.fault, fault)
     await until(prober, settings, FAULTS[fault])
