@@ -13,7 +13,7 @@ from tests.support.api_services import TOKEN, ApiServiceFakes
 from tests.support.repository import REPOSITORY
 
 COMMAND = (sys.executable, "-m", "tests.support.cli_process")
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class CommandResult(NamedTuple):

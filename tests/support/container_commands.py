@@ -15,7 +15,7 @@ from docker.models.containers import Container
 from sidecar.engine.answers import remove_frames
 
 _CHUNK_BYTES = 64 * 1024
-_END_S = 10.0
+_END_S = 60.0
 _POLL_S = 0.02
 
 

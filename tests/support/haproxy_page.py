@@ -8,7 +8,7 @@ import requests
 
 def server_states(host: str, backend: str, port: int = 8404) -> dict[str, str]:
     """The state of each server of a backend: UP, DRAIN (agent), DOWN (agent), ..."""
-    answer = requests.get(f"http://{host}:{port}/;csv", timeout=5.0)
+    answer = requests.get(f"http://{host}:{port}/;csv", timeout=30.0)
     answer.raise_for_status()
     rows = csv.DictReader(io.StringIO(answer.text.removeprefix("# ")))
     return {

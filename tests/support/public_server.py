@@ -12,7 +12,7 @@ from sidecar.web.server import WebServer
 from tests.support.api_services import ApiServiceFakes
 from tests.support.page_server import PageServer
 
-START_S = 10.0
+START_S = 60.0
 CATALOGS = {language: read_catalog(language) for language in LANGUAGES}
 """Read at once: a test's event loop must not read files."""
 

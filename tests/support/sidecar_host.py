@@ -20,7 +20,7 @@ from tests.support.engine_server import EngineServer, raw_container
 OWN_ID = "0123456789ab"
 WALLET_ID = "a" * 64
 TOKEN = "open-sesame-api"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 QUICK = {"interval": "1s", "fast_interval": "500ms", "start_period": "0s"}
 
 
@@ -100,7 +100,7 @@ class SidecarHost:
 
     def _ask(self, request: urllib.request.Request) -> Answer:
         try:
-            with urllib.request.urlopen(request, timeout=5.0) as answer:
+            with urllib.request.urlopen(request, timeout=30.0) as answer:
                 return Answer(answer.status, answer.read().decode())
         except urllib.error.HTTPError as refused:
             with refused:

@@ -18,7 +18,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 
 WATCHDOG_S = 0.6
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 # SIGUSR1 keeps the loop's thread busy; the other threads go on.
 PROGRAM = """
 import signal, sys, time
@@ -100,7 +100,8 @@ def test_manager_learns_of_the_start_of_each_step_and_of_the_end(
     assert first[2].startswith("STATUS=mode act; targets: ")
     began = time.monotonic()
     later = [manager.receive() for _ in range(3)]
-    assert time.monotonic() - began < 3 * (WATCHDOG_S + 1.0)
+    # Without the deadline of systemd, they would be ten seconds apart.
+    assert time.monotonic() - began < 20.0
     assert [message[0] for message in later] == ["WATCHDOG=1"] * 3
 
     manager.process.send_signal(signal.SIGTERM)

@@ -13,7 +13,6 @@ import pytest
 from tests.support.api_services import ApiServiceFakes
 from tests.support.command_runner import (
     COMMAND,
-    DEADLINE_S,
     CommandRunner,
     environment,
     serve,
@@ -24,6 +23,8 @@ from tests.support.repository import REPOSITORY
 
 SHELLS = ("bash", "zsh", "fish")
 NOBODY = "http://127.0.0.1:1"
+NAMES_S = 60.0
+TRIES = 3
 
 
 @pytest.fixture
@@ -42,6 +43,14 @@ async def complete(line: str, url: str = NOBODY) -> list[str]:
     )
     assert (result.status, result.err) == (0, "")
     return result.out.splitlines()[1::3]
+
+
+async def complete_name(line: str, url: str) -> list[str]:
+    """Asked again: no name comes if a busy machine needs more than the second."""
+    async with asyncio.timeout(NAMES_S):
+        while not (names := await complete(line, url)):
+            pass
+    return names
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -88,15 +97,16 @@ async def test_commands_and_options_are_completed_without_a_sidecar() -> None:
 async def test_name_of_a_target_is_completed(
     run_command: CommandRunner, line: str
 ) -> None:
-    assert await complete(line, run_command.url) == ["electron-cash"]
+    assert await complete_name(line, run_command.url) == ["electron-cash"]
 
 
 async def test_id_of_an_incident_is_completed() -> None:
     archive = Archive()
     incident_id = record_open_incident(archive)
     async for runner in serve(archive):
-        assert await complete("sidecar incident ", runner.url) == ["last", incident_id]
-        assert await complete("sidecar ack 0", runner.url) == [incident_id]
+        names = await complete_name("sidecar incident ", runner.url)
+        assert names == ["last", incident_id]
+        assert await complete_name("sidecar ack 0", runner.url) == [incident_id]
 
 
 async def test_without_a_sidecar_no_name_is_completed_and_nothing_is_said() -> None:
@@ -106,12 +116,15 @@ async def test_without_a_sidecar_no_name_is_completed_and_nothing_is_said() -> N
 async def test_silent_sidecar_delays_the_completion_by_a_second_at_most() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        began = time.monotonic()
-        assert await complete("sidecar restart el", NOBODY) == []
-        at_once_s = time.monotonic() - began
-        began = time.monotonic()
-        assert await complete("sidecar restart el", url) == []
-        assert time.monotonic() - began < at_once_s + 2.0
+        delays_s: list[float] = []
+        while len(delays_s) < TRIES and min(delays_s, default=2.0) >= 2.0:
+            began = time.monotonic()
+            assert await complete("sidecar restart el", NOBODY) == []
+            at_once_s = time.monotonic() - began
+            began = time.monotonic()
+            assert await complete("sidecar restart el", url) == []
+            delays_s.append(time.monotonic() - began - at_once_s)
+        assert min(delays_s) < 2.0
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
@@ -126,7 +139,10 @@ async def test_bash_completes_a_target(
         'eval "$(sidecar completion bash)"\n'
         "complete -p sidecar\n"
         "COMP_WORDS=(sidecar restart el) COMP_CWORD=2\n"
-        "_sidecar_completion sidecar\n"
+        f"for _ in {{1..{TRIES}}}; do\n"
+        "  _sidecar_completion sidecar\n"
+        "  [[ ${COMPREPLY[0]} ]] && break\n"
+        "done\n"
         'echo "${COMPREPLY[@]}"\n'
     )
     environ = environment(SIDECAR_URL=run_command.url)
@@ -137,7 +153,7 @@ async def test_bash_completes_a_target(
         env={**environ, "PATH": f"{tmp_path}:{environ['PATH']}"},
         stdout=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(NAMES_S):
         out, _ = await process.communicate()
     registered, completed = out.decode().splitlines()
     assert "_sidecar_completion" in registered

@@ -19,10 +19,10 @@ from tests.support.repository import REPOSITORY
 FAULTS = int(os.environ.get("SIDECAR_TEST_LEASE_FAULTS", "6"))
 SEED = int(os.environ.get("SIDECAR_TEST_SEED", "0"))
 NAMES = ("w0", "w1")
-LIMIT_S = 15.0
+LIMIT_S = 60.0
 """Longest time of a failure: start, detection, leases, turns, and a busy machine."""
 
-pytestmark = pytest.mark.timeout(60 + 6 * FAULTS)
+pytestmark = pytest.mark.timeout(180 + 6 * FAULTS)
 
 
 class Campaign:
@@ -152,7 +152,7 @@ async def test_no_failure_is_treated_twice_and_none_is_left_untreated(
                 asyncio.create_task(campaign.fail_again()),
                 asyncio.create_task(campaign.measure()),
             ]
-            await campaign.wait_treated(20.0)
+            await campaign.wait_treated(LIMIT_S)
             for _ in range(FAULTS // 2):
                 await asyncio.sleep(campaign.rng.uniform(0.0, 1.5))
                 await campaign.inject()

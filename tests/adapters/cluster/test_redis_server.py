@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from sidecar.cluster.redis_server import RedisLeaseServer
 from tests.support.redis_servers import RedisServer, run_redis_server, server_names
 
 LONG_S = 60.0
+TIMEOUT_S = 20.0
+FROZEN_TIMEOUT_S = 0.5
 
 
 @pytest.fixture(params=server_names(), scope="module")
@@ -30,7 +32,8 @@ async def clients(
     server: RedisServer, stack: str, *names: str
 ) -> AsyncIterator[tuple[RedisLeaseServer, ...]]:
     all_clients = tuple(
-        RedisLeaseServer(server.url, stack, (f"id-{name}", name), 2.0) for name in names
+        RedisLeaseServer(server.url, stack, (f"id-{name}", name), TIMEOUT_S)
+        for name in names
     )
     try:
         yield all_clients
@@ -43,15 +46,16 @@ async def test_lease_is_of_one_watchdog_and_each_holder_gets_a_higher_token(
     server: RedisServer,
 ) -> None:
     async with clients(server, "order", "a", "b") as (a, b):
+        began_wall = time.time()
         first = await a.acquire(0, 30.0, LONG_S)
         assert (first.answer.holder, first.answer.is_fresh) == ("", True)
-        assert first.answer.token >= time.time() - 5
+        assert first.answer.token >= began_wall - 1
         refused = await b.acquire(0, 30.0, LONG_S)
         assert (refused.answer.holder, refused.answer.token) == (
             "a",
             first.answer.token,
         )
-        assert 25 < refused.left_s <= 30
+        assert 10 < refused.left_s <= 30
         await b.release(first.answer.token)
         assert (await b.acquire(0, 30.0, LONG_S)).answer.holder == "a"
         await a.release(first.answer.token)
@@ -65,13 +69,13 @@ async def test_renewal_is_for_the_holder_of_the_token_only(
     server: RedisServer,
 ) -> None:
     async with clients(server, "renew", "a", "b") as (a, b):
-        token = (await a.acquire(0, 0.3, LONG_S)).answer.token
-        renewed = await a.renew(token, 20.0, 0.0)
+        token = (await a.acquire(0, 30.0, LONG_S)).answer.token
+        renewed = await a.renew(token, 55.0, 0.0)
         assert (renewed.answer.token, renewed.answer.holder) == (token, "")
         for client, other in ((b, token), (a, token + 1)):
             answer = (await client.renew(other, 20.0, 0.0)).answer
             assert (answer.token, answer.holder) == (token, "a")
-        assert (await b.acquire(0, 5.0, LONG_S)).left_s > 15
+        assert (await b.acquire(0, 5.0, LONG_S)).left_s > 30
 
 
 async def test_lease_that_is_not_renewed_ends(server: RedisServer) -> None:
@@ -86,12 +90,13 @@ async def test_call_of_a_holder_that_died_is_told_to_the_next_one(
     server: RedisServer,
 ) -> None:
     async with clients(server, "call", "a", "b") as (a, b):
-        token = (await a.acquire(0, 5.0, LONG_S)).answer.token
-        await a.renew(token, 0.2, 40.0)
+        token = (await a.acquire(0, 30.0, LONG_S)).answer.token
+        await a.renew(token, 30.0, 40.0)
         assert (await b.acquire(0, 0.0, LONG_S)).answer.call_s == 0
+        await a.renew(token, 0.2, 40.0)
         await asyncio.sleep(0.25)
         assert (await b.acquire(0, 0.0, LONG_S)).answer.call_s == 40
-        answer = (await b.acquire(0, 5.0, LONG_S)).answer
+        answer = (await b.acquire(0, 30.0, LONG_S)).answer
         assert (answer.token, answer.call_s) == (token + 1, 40)
         await b.renew(answer.token, 0.2, 0.0)
         await asyncio.sleep(0.25)
@@ -102,9 +107,10 @@ async def test_look_takes_nothing_and_tells_the_time_of_the_server(
     server: RedisServer,
 ) -> None:
     async with clients(server, "look", "a", "b") as (a, b):
+        began_wall = time.time()
         looked = (await a.acquire(0, 0.0, LONG_S)).answer
         assert (looked.token, looked.holder) == (0, "")
-        assert abs(looked.redis_wall - time.time()) < 5
+        assert began_wall - 1 < looked.redis_wall < time.time() + 1
         assert (await b.acquire(0, 5.0, LONG_S)).answer.holder == ""
 
 
@@ -142,7 +148,7 @@ async def test_time_left_is_cut_to_the_longest_span_after_the_clock_was_set_back
     async with clients(server, "back", "a", "b") as (a, b):
         await a.acquire(0, 3600.0, LONG_S)
         assert (await b.acquire(0, 5.0, 20.0)).left_s == 20
-        assert 19 < (await b.acquire(0, 5.0, 20.0)).left_s <= 20
+        assert 5 < (await b.acquire(0, 5.0, LONG_S)).left_s <= 20
 
 
 async def test_views_of_the_living_watchdogs_are_exchanged(
@@ -150,7 +156,7 @@ async def test_views_of_the_living_watchdogs_are_exchanged(
 ) -> None:
     async with clients(server, "views", "a", "b") as (a, b):
         own = View("id-a", "a", frozenset({"wallet"}))
-        assert await a.exchange_views(own, 0.3) == ()
+        assert await a.exchange_views(own, 30.0) == ()
         empty = View("id-b", "b", frozenset())
         assert await b.exchange_views(empty, 30.0) == (own,)
         unable = View("id-b", "b", None)
@@ -192,29 +198,41 @@ def _own_server(folder: Path, *options: str) -> Iterator[RedisServer]:
 async def test_wrong_password_is_said_and_never_shown(tmp_path: Path) -> None:
     with _own_server(tmp_path, "--requirepass", "open-sesame") as server:
         url = f"redis://:wr0ng-w0rd@127.0.0.1:{server.port}/0"
-        client = RedisLeaseServer(url, "s", ("id", "a"), 2.0)
+        client = RedisLeaseServer(url, "s", ("id", "a"), TIMEOUT_S)
         with pytest.raises(ServerLost) as caught:
             await client.acquire(0, 5.0, LONG_S)
         await client.close()
         assert "wr0ng-w0rd" not in repr(caught.value) + repr(caught.value.__context__)
         assert "password" in str(caught.value)
         right = f"redis://:open-sesame@127.0.0.1:{server.port}/0"
-        client = RedisLeaseServer(right, "s", ("id", "a"), 2.0)
+        client = RedisLeaseServer(right, "s", ("id", "a"), TIMEOUT_S)
         assert (await client.acquire(0, 5.0, LONG_S)).answer.holder == ""
         await client.close()
+
+
+async def _connect(client: RedisLeaseServer) -> None:
+    """Its timeout is short: a busy server may not answer the first look in time."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while True:
+            with suppress(ServerLost):
+                await client.acquire(0, 0.0, LONG_S)
+                return
 
 
 async def test_server_that_is_gone_or_silent_is_lost_within_the_deadline(
     tmp_path: Path,
 ) -> None:
     with _own_server(tmp_path) as server:
-        client = RedisLeaseServer(server.url, "s", ("id", "a"), 0.5)
-        token = (await client.acquire(0, 5.0, LONG_S)).answer.token
+        client = RedisLeaseServer(server.url, "s", ("id", "a"), TIMEOUT_S)
+        hasty = RedisLeaseServer(server.url, "s", ("id", "a"), FROZEN_TIMEOUT_S)
+        token = (await client.acquire(0, 30.0, LONG_S)).answer.token
+        await _connect(hasty)
         server.signal(19)
         began = time.monotonic()
         with pytest.raises(ServerLost, match=r"no answer within 0\.5 s|[Tt]imeout"):
-            await client.renew(token, 5.0, 0.0)
-        assert time.monotonic() - began < 2
+            await hasty.renew(token, 5.0, 0.0)
+        assert time.monotonic() - began < 15
+        await hasty.close()
         server.kill()
         with pytest.raises(ServerLost, match=r"refused|onnect"):
             await client.renew(token, 5.0, 0.0)
@@ -246,7 +264,7 @@ async def test_encrypted_connection_is_for_a_server_with_a_trusted_certificate(
     with _own_server(tmp_path, *options) as server:
         for name, is_trusted in (("ca.pem", True), ("stranger.pem", False)):
             url = f"rediss://127.0.0.1:{server.port}/0?ssl_ca_certs={tmp_path / name}"
-            client = RedisLeaseServer(url, "s", ("id", "a"), 2.0)
+            client = RedisLeaseServer(url, "s", ("id", "a"), TIMEOUT_S)
             if is_trusted:
                 assert (await client.acquire(0, 5.0, LONG_S)).answer.holder == ""
             else:
