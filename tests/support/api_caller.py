@@ -13,7 +13,7 @@ from sidecar.web.services import ApiServices
 from tests.support.api_services import TOKEN, ApiServiceFakes
 
 HEARTBEAT_S = 0.2
-DEADLINE = aiohttp.ClientTimeout(total=10)
+DEADLINE = aiohttp.ClientTimeout(total=60)
 WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -55,5 +55,5 @@ async def run_server(
     caller = Caller(fakes, server)
     yield caller
     await caller.http.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await server.stop()

@@ -151,8 +151,8 @@ class BackupBench:
         return b"".join(path.read_bytes() for path in paths)
 
     async def wait_until(self, look: Callable[[], bool]) -> None:
-        """Wait until it is true, 5 s at most."""
-        async with asyncio.timeout(5.0):
+        """Wait until it is true, 60 s at most."""
+        async with asyncio.timeout(60.0):
             while not look():  # noqa: ASYNC110 - what is looked at sets no event
                 await asyncio.sleep(0.01)
 

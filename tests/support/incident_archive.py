@@ -23,7 +23,7 @@ from tests.support.message_world import MessageWorld
 from tests.support.public_server import notification_services
 
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"
-DEADLINE = aiohttp.ClientTimeout(total=10)
+DEADLINE = aiohttp.ClientTimeout(total=60)
 WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -71,7 +71,7 @@ async def serve_archive(archive: Archive) -> AsyncGenerator[Caller, None]:
         yield caller
     finally:
         await caller.http.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await server.stop()
 
 

@@ -22,7 +22,7 @@ from sidecar.web.sign_in_limit import SignInLimit
 from tests.support.api_services import TOKEN, ApiServiceFakes
 from tests.support.page_host import make_loader
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 Content = Callable[[State, Viewer, str], Awaitable[Mapping[str, object]]]
 

@@ -21,7 +21,10 @@ from tests.support.repository import REPOSITORY
 from tests.support.rule_world import SERVICE, container
 
 SOON = Limits(head_s=0.3, idle_s=0.3, write_s=0.3)
-DEADLINE_S = 5.0
+PATIENT = Limits(head_s=600.0, idle_s=600.0, write_s=600.0)
+"""No connection is closed for its time, only for the others."""
+
+DEADLINE_S = 60.0
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: sidecar\r\n\r\n"
 LINE = b"X-A: " + b"b" * 993 + b"\r\n"
 STATUS = b"GET /api/v1/status HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -98,7 +101,7 @@ async def test_a_head_that_does_not_end_is_given_up_after_its_time() -> None:
         dripping = asyncio.create_task(drip())
         assert await read_to_end(reader) == b""
         dripping.cancel()
-        assert 0.2 <= time.monotonic() - began < 2.0
+        assert 0.2 <= time.monotonic() - began < 20.0
 
 
 @pytest.mark.parametrize("say", [b"", b"\r\n\r\n", LIVEZ])
@@ -111,7 +114,7 @@ async def test_a_connection_without_a_request_is_closed(say: bytes) -> None:
 
 
 async def test_the_second_head_of_a_connection_has_the_same_time() -> None:
-    async with open_server(SOON._replace(idle_s=60.0)) as bench:
+    async with open_server(SOON._replace(idle_s=600.0)) as bench:
         reader, writer = await bench.connect(LIVEZ)
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"GET / HTTP/1.1\r\nX-A")
@@ -143,7 +146,7 @@ async def test_a_long_head_with_a_body_is_not_taken_for_a_longer_head() -> None:
 
 
 async def test_blank_lines_before_a_head_do_not_extend_its_limits() -> None:
-    async with open_server(Limits()) as bench:
+    async with open_server(PATIENT) as bench:
         reader, _ = await bench.connect(b"\r\n\r\n" + b"X-A: b\r\n" * 10_000)
         assert b" 200 " not in await read_to_end(reader)
 
@@ -213,7 +216,7 @@ async def still_open(reader: asyncio.StreamReader) -> bool:
 
 
 async def test_new_connection_replaces_the_oldest_waiting_head() -> None:
-    async with open_server(Limits(waiting_of_a_peer=3)) as bench:
+    async with open_server(PATIENT._replace(waiting_of_a_peer=3)) as bench:
         inside, _ = await bench.connect(LIVEZ)
         await inside.readuntil(b"}]}")
         first, _ = await bench.connect(b"GET")
@@ -226,7 +229,7 @@ async def test_new_connection_replaces_the_oldest_waiting_head() -> None:
 
 
 async def test_an_idle_connection_gives_way_before_one_that_is_served() -> None:
-    async with open_server(Limits(inside_of_a_peer=1)) as bench:
+    async with open_server(PATIENT._replace(inside_of_a_peer=1)) as bench:
         listening, _ = await bench.connect(EVENTS)
         await listening.readuntil(b": connected\n\n")
         idle, _ = await bench.connect(LIVEZ)
@@ -237,7 +240,8 @@ async def test_an_idle_connection_gives_way_before_one_that_is_served() -> None:
 
 
 async def test_a_stalled_reader_gives_way_before_a_listener() -> None:
-    async with open_server(Limits(inside_of_a_peer=1), make_large_fakes()) as bench:
+    limits = PATIENT._replace(inside_of_a_peer=1)
+    async with open_server(limits, make_large_fakes()) as bench:
         listening, _ = await bench.connect(EVENTS)
         await listening.readuntil(b": connected\n\n")
         stalled, _ = await bench.connect(STATUS * 100)
@@ -248,7 +252,7 @@ async def test_a_stalled_reader_gives_way_before_a_listener() -> None:
 
 
 async def test_the_longest_head_gives_way_where_heads_hold_too_much() -> None:
-    async with open_server(Limits(heads_bytes=40_000)) as bench:
+    async with open_server(PATIENT._replace(heads_bytes=40_000)) as bench:
         short, _ = await bench.connect(b"GET / HTTP/1.1\r\n" + LINE * 5)
         longest, _ = await bench.connect(b"GET / HTTP/1.1\r\n" + LINE * 30)
         await until_connected(bench, 2)
@@ -259,7 +263,7 @@ async def test_the_longest_head_gives_way_where_heads_hold_too_much() -> None:
 
 
 async def test_all_peers_together_are_bounded_too() -> None:
-    async with open_server(Limits(waiting=5)) as bench:
+    async with open_server(PATIENT._replace(waiting=5)) as bench:
         for _ in range(20):
             await bench.connect(b"GET")
         assert (await bench.livez()).startswith(b"HTTP/1.1 200")
@@ -328,7 +332,8 @@ def test_large_answer_that_several_clients_get_counts_once() -> None:
 async def test_livez_is_answered_while_many_connections_wait() -> None:
     """The benchmark benchmarks/door.py has more connections."""
     async with open_server(
-        Limits(waiting_of_a_peer=30, inside_of_a_peer=10), make_large_fakes()
+        PATIENT._replace(waiting_of_a_peer=30, inside_of_a_peer=10),
+        make_large_fakes(),
     ) as bench:
         crowd = asyncio.create_task(
             Crowd(100, 20, 20).connect_until_cancelled(bench.server.port)

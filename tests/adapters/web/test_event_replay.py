@@ -27,7 +27,7 @@ async def listen(bench: PageServer, last_id: str | None) -> AsyncIterator[Stream
     async with (
         bench.browser() as browser,
         browser.http.get("/api/v1/events", headers=headers) as response,
-        asyncio.timeout(10),
+        asyncio.timeout(60),
     ):
         assert response.status == 200
         reader = StreamReader(response)

@@ -123,7 +123,7 @@ async def serve(language: str = "en") -> AsyncIterator[Visitor]:
     visitor = Visitor(fakes, server)
     yield visitor
     await visitor.http.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await server.stop()
 
 
