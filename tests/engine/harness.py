@@ -48,6 +48,7 @@ LOCKS = ("init", "read_only", "cap_drop", "security_opt", "mem_limit", "pids_lim
 
 LOG_DELAY_S = 2.0
 POLL_S = 0.25
+REQUEST_TIMEOUT_S = 30.0
 DEADLINE_S = 60.0
 """Timeout of one wait; generous, because many stacks share few cores."""
 
@@ -57,7 +58,7 @@ T = TypeVar("T")
 
 # The defaults, about ten times faster, so that a story of minutes takes seconds. The
 # order of the times is kept: fast_interval < interval < timeout < hang_after, and
-# stop, boot and verification fit into recovery_timeout.
+# stop, boot and verification fit into recovery_timeout, on a busy machine too.
 QUICK: Mapping[str, object] = {
     "interval": "1s",
     "fast_interval": "300ms",
@@ -68,12 +69,14 @@ QUICK_RESTART: Mapping[str, object] = {
     "backoff": "1s",
     "stop_timeout": "4s",
     "dead_stop_timeout": "1s",
-    "recovery_timeout": "15s",
+    "recovery_timeout": "60s",
     "window": "5m",
 }
 NOTHING: Mapping[str, object] = MappingProxyType({})
 QUICK_HANG_AFTER = "5s"
 QUICK_SETTLE = "5s"
+SERVICE_HANG_AFTER = "20s"
+"""Longer than a busy machine keeps a service silent."""
 
 READ_FILE = "import sys; sys.stdout.write(open(sys.argv[1]).read())"
 
@@ -108,7 +111,11 @@ def service_target(**changes: object) -> Json:
     return {
         "depends_on": [WALLET],
         "settle": QUICK_SETTLE,
-        "probe": {"type": "http", "url": f"http://{SERVICE}:8080/health"},
+        "probe": {
+            "type": "http",
+            "url": f"http://{SERVICE}:8080/health",
+            "hang_after": SERVICE_HANG_AFTER,
+        },
         "restart": dict(QUICK_RESTART),
     } | changes
 
@@ -259,7 +266,7 @@ class Box:
         *,
         auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout_s: float = 5.0,
+        timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> requests.Response:
         """Send an HTTP request from this host."""
         url = f"http://{self.ip}:{port}{path}"
@@ -334,7 +341,7 @@ class WalletBox(Box):
         self.rpc("daemon", {"subcommand": "load_wallet", **options})
         assert path in self.wallets(), self.wallets()
 
-    def create_address(self, timeout_s: float = 5.0) -> str:
+    def create_address(self, timeout_s: float = REQUEST_TIMEOUT_S) -> str:
         """Create a new address of the current wallet."""
         return str(self.rpc("createnewaddress", timeout_s=timeout_s))
 
@@ -342,7 +349,9 @@ class WalletBox(Box):
         """Let ``count`` programs make network-backed calls in a loop."""
         self.control("PUT", "/faults/callers", {"on": count > 0, "count": count})
 
-    def rpc(self, method: str, *params: object, timeout_s: float = 5.0) -> object:
+    def rpc(
+        self, method: str, *params: object, timeout_s: float = REQUEST_TIMEOUT_S
+    ) -> object:
         """The result of one RPC."""
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         auth = (RPC_USER, RPC_PASSWORD)
@@ -751,8 +760,12 @@ class Stack:
             **more,
         )
         self._sidecar = self._add_box(SidecarBox(container))
-        self.wait_for("the sidecar answers", self._sidecar.status_view)
+        self.wait_for("the sidecar answers", self._sidecar.status_view, 2 * DEADLINE_S)
         return self._sidecar
+
+    def rewrite_config(self, text: str) -> None:
+        """Change the sidecar's file in place: the mounted file stays the same one."""
+        (self.folder / "sidecar.yaml").write_text(text)
 
     def _add_box(self, box: T) -> T:
         assert isinstance(box, Box)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.engine.harness import (
     DEADLINE_S,
+    QUICK,
     SERVICE,
     WALLET,
     Json,
@@ -19,43 +20,59 @@ from tests.engine.harness import (
     service_target,
     wallet_target,
 )
+from tests.support.soon_due import plan_soon
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
 # Enough for a sidecar to be up and its stack calm.
 SOON_S = 20.0
+# Enough to be asked to leave it out, and to be asked what is planned.
+SKIPPED_IN_S = 30.0
 BUSY_FILE = "/tmp/busy"
 ASK_WALLET = {"command": ["sh", "-c", f"test ! -e {BUSY_FILE} || exit 75"]}
 ASK_SERVICE = {"url": f"http://{SERVICE}:8080/busy", "max_wait": "10m"}
-# Time enough to start, be healthy and be asked to leave it out.
-SKIPPED_IN_S = 50.0
+# A target that fails once when it is due, or while it waits, is not restarted.
+PATIENT = {**QUICK, "timeout": "20s"}
+PATIENT_PROBE = {"hang_after": "60s"}
 
 
-def planned_config(second: int, **preventive: object) -> Json:
-    """The pair, the wallet daemon with a planned restart at that second of each
-    minute; a machine that is too slow for the first gets another.
-    """
-    plan = {
-        "cron": f"{second} * * * * *",
-        "timezone": "UTC",
-        "jitter": "0s",
-        "skip_if_restarted_within": "0s",
-    }
-    wallet = wallet_target() | {"preventive": {**plan, **preventive}}
+def pair_settings(cron: str = "", **preventive: object) -> Json:
+    """The pair, the wallet daemon with a planned restart if there is a cron line."""
+    wallet = wallet_target(PATIENT_PROBE)
+    if cron:
+        plan = {
+            "cron": cron,
+            "timezone": "UTC",
+            "jitter": "0s",
+            "skip_if_restarted_within": "0s",
+        }
+        wallet["preventive"] = {**plan, **preventive}
     wallet["busy"] = ASK_WALLET
-    return config({WALLET: wallet, SERVICE: service_target(busy=ASK_SERVICE)})
+    service = service_target(busy=ASK_SERVICE)
+    service["probe"] |= PATIENT_PROBE
+    return config({WALLET: wallet, SERVICE: service}, defaults=PATIENT)
+
+
+def each_minute(soon_s: float) -> str:
+    """A cron line: a machine that is too slow for the first time gets another."""
+    return f"{int(time.time() + soon_s) % 60} * * * * *"
 
 
 def start_pair(
-    stack: Stack, *, soon_s: float = SOON_S, **preventive: object
+    stack: Stack, *, is_soon: bool = False, **preventive: object
 ) -> tuple[WalletBox, ServiceBox, SidecarBox]:
-    """A pair that is up, and a sidecar that is to restart it soon."""
+    """A pair that is up, and a sidecar; ``is_soon``: it is to restart the pair soon."""
     wallet, service = stack.wallet(), stack.service()
     stack.wait_for("the pair is up", lambda: wallet.wallets() is not None)
-    soon = int(time.time() + soon_s) % 60
-    watcher = stack.sidecar(planned_config(soon, **preventive))
+    cron = each_minute(SOON_S) if is_soon else ""
+    watcher = stack.sidecar(pair_settings(cron, **preventive))
     stack.wait_healthy(WALLET, SERVICE)
     return wallet, service, watcher
+
+
+def read_plan(stack: Stack, cron: str) -> None:
+    stack.rewrite_config(json.dumps(pair_settings(cron)))
+    stack.watcher.run("sidecar", "reload")
 
 
 def list_planned(watcher: SidecarBox, *arguments: str) -> list[Json]:
@@ -72,26 +89,30 @@ def wait_until(at_wall: float) -> None:
     time.sleep(max(0.0, at_wall - time.time()))
 
 
+def is_held_by_busy(watcher: SidecarBox, words: str = "") -> bool:
+    """Does the planned restart wait, with these words in its reason of now?"""
+    decision = watcher.target(WALLET).get("last_decision") or {}
+    return decision.get("guard") == "busy" and words in decision["reason"]
+
+
 def wait_held_by_busy(stack: Stack, watcher: SidecarBox, words: str) -> None:
-    """Until the planned restart waits, with these words in its reason of now."""
-
-    def is_held() -> bool:
-        decision = watcher.target(WALLET).get("last_decision") or {}
-        return decision.get("guard") == "busy" and words in decision["reason"]
-
-    stack.wait_for(f"it waits: {words}", is_held, 2.5 * DEADLINE_S)
+    stack.wait_for(
+        f"it waits: {words}", lambda: is_held_by_busy(watcher, words), 2 * DEADLINE_S
+    )
 
 
 def test_planned_restart_waits_for_busy_targets_then_root_and_dependent_follow(
     stack: Stack,
 ) -> None:
     wallet, service, watcher = start_pair(stack)
-    assert stack.engine_calls() == []
+    wallet.run("touch", BUSY_FILE)
+    service.control("busy")
+    due_s = plan_soon(
+        lambda cron: read_plan(stack, cron), lambda: is_held_by_busy(watcher)
+    )
     (planned,) = list_planned(watcher, "--count", "1")
     assert planned["target"] == WALLET
 
-    wallet.run("touch", BUSY_FILE)
-    service.control("busy")
     wait_held_by_busy(stack, watcher, f"{WALLET} is busy (its command ended with 75)")
     wallet.run("rm", BUSY_FILE)
     wait_held_by_busy(stack, watcher, f"{SERVICE} is busy (it answered 423)")
@@ -106,7 +127,7 @@ def test_planned_restart_waits_for_busy_targets_then_root_and_dependent_follow(
 
     stack.wait_healthy(WALLET, SERVICE)
     assert stack.lifecycle_calls() == [f"restart {WALLET}", f"restart {SERVICE}"]
-    assert stack.proxy.posts[0].at >= unix_time(planned["at"])
+    assert stack.proxy.posts[0].at >= due_s
     assert stack.starts(wallet) == stack.starts(service) == 2
     assert wallet.wallets()
     (began_root,) = watcher.decisions(WALLET, "restart")
@@ -132,8 +153,9 @@ def test_planned_restart_waits_for_busy_targets_then_root_and_dependent_follow(
 
 
 def test_planned_restart_skipped_by_operator_does_not_happen(stack: Stack) -> None:
-    wallet, _, watcher = start_pair(stack, soon_s=SKIPPED_IN_S)
+    wallet, _, watcher = start_pair(stack)
     before = wallet.started_at
+    read_plan(stack, each_minute(SKIPPED_IN_S))
 
     output = watcher.run("sidecar", "schedule", "skip", WALLET)
 
@@ -156,7 +178,7 @@ def test_planned_restart_skipped_by_operator_does_not_happen(stack: Stack) -> No
 def test_planned_restart_is_skipped_after_recent_restart(
     stack: Stack,
 ) -> None:
-    wallet, _, watcher = start_pair(stack, skip_if_restarted_within="10m")
+    wallet, _, watcher = start_pair(stack, is_soon=True, skip_if_restarted_within="10m")
     before = wallet.started_at
 
     # Due before all is calm, it is skipped for that; the next one is a minute away.

@@ -1,7 +1,6 @@
 """Reload of a changed and of a faulty file in the container."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -18,11 +17,6 @@ from tests.support.container_commands import run_in
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 
 
-def rewrite(stack: Stack, text: str) -> None:
-    """In place: the mounted file stays the same one."""
-    (Path(stack.folder) / "sidecar.yaml").write_text(text)
-
-
 def test_changed_file_is_reloaded_by_command_and_by_signal(
     stack: Stack,
 ) -> None:
@@ -31,12 +25,12 @@ def test_changed_file_is_reloaded_by_command_and_by_signal(
     watcher = stack.sidecar(config({WALLET: wallet_target()}))
     stack.wait_healthy(WALLET)
 
-    rewrite(stack, json.dumps(pair_config()))
+    stack.rewrite_config(json.dumps(pair_config()))
     assert "the configuration is good" in watcher.run("sidecar", "config", "check")
     assert "is in force" in watcher.run("sidecar", "reload")
     stack.wait_healthy(WALLET, SERVICE)
 
-    rewrite(stack, json.dumps(config({WALLET: wallet_target()})))
+    stack.rewrite_config(json.dumps(config({WALLET: wallet_target()})))
     watcher.run_python("import os, signal; os.kill(1, signal.SIGHUP)")
     stack.wait_for("the service is left", lambda: set(watcher.states()) == {WALLET})
     assert watcher.status == "running"
@@ -46,7 +40,7 @@ def test_sidecar_restarted_with_faulty_file_uses_last_settings(stack: Stack) -> 
     wallet = stack.wallet()
     watcher = stack.sidecar(config({WALLET: wallet_target()}))
     stack.wait_healthy(WALLET)
-    rewrite(stack, '{"targets": {"electron-cash": {"prob": 1}}}')
+    stack.rewrite_config('{"targets": {"electron-cash": {"prob": 1}}}')
     assert run_in(watcher.docker, ["sidecar", "reload"]).exit_code == 3
 
     watcher.docker.restart()
