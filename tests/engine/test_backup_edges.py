@@ -102,6 +102,8 @@ def check_restores(watcher: SidecarBox, second: WalletBox) -> None:
 
 def check_kill_during_restore_test(stack: Stack, watcher: SidecarBox) -> None:
     """The container that a kill leaves is removed at the next start."""
+    # Sidecar waits for this answer, and the container stays until then.
+    stack.proxy.keep_back("start")
     start_in(watcher.docker, ["sidecar", "backup", "verify", SECOND])
     stack.wait_for("a throw-away container is there", lambda: throwaways(stack))
     watcher.docker.kill()

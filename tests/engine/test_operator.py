@@ -1,34 +1,44 @@
-"""An operator's actions are respected; other exits are repaired.
+"""An operator's actions are respected; other exits are repaired."""
 
-Timings are harness.QUICK.
-"""
-
+import contextlib
+import signal
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from tests.engine.harness import (
+    NOTHING,
     SERVICE,
     WALLET,
     Shape,
     Stack,
     WalletBox,
-    pair_config,
+    config,
+    service_target,
     wallet_config,
+    wallet_target,
 )
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+
+PATIENT = {"hang_after": "60s"}
+"""No daemon hangs here: one that a busy machine keeps silent is left alone."""
+SLOW = {"stop_timeout": "60s", "recovery_timeout": "90s", "window": "10m"}
 
 AWAY_S = 10.0
 """Duration of an operator's work: ten times that of a start by the sidecar."""
 
 
-def healthy_wallet(stack: Stack, shape: Shape = "init") -> WalletBox:
+def healthy_wallet(
+    stack: Stack, shape: Shape = "init", restart: Mapping[str, object] = NOTHING
+) -> WalletBox:
     """A wallet daemon that the sidecar found and calls healthy."""
     wallet = stack.wallet(shape=shape)
-    stack.sidecar(wallet_config())
+    stack.sidecar(wallet_config(PATIENT, restart=restart))
     stack.wait_healthy(WALLET)
     return wallet
 
@@ -48,6 +58,24 @@ def wait_respected(stack: Stack, cause: str) -> None:
     assert stack.engine_calls() == []
 
 
+def end_daemon(wallet: WalletBox) -> None:
+    """Let the daemon end by itself, once: its answer may be lost with it."""
+    with contextlib.suppress(requests.RequestException):
+        wallet.ask("PUT", 7778, "/faults/die", {"on": True})
+
+
+def wait_signals(stack: Stack, wallet: WalletBox, count: int) -> None:
+    """Wait until the engine has sent so many signals to the container."""
+    stack.wait_for(
+        f"signal {count}", lambda: stack.engine_actions(wallet).count("kill") >= count
+    )
+
+
+def count_messages(stack: Stack, text: str) -> int:
+    """Number of the sidecar's records on the daemon with this text."""
+    return sum(text in record.message for record in stack.watcher.records(WALLET))
+
+
 def count_actions(stack: Stack, wallet: WalletBox) -> Counter[str]:
     """Number of each engine action on the container, without signals."""
     return Counter(a for a in stack.engine_actions(wallet) if a != "kill")
@@ -57,7 +85,7 @@ def wait_watched_again(stack: Stack, wallet: WalletBox) -> None:
     """The daemon is healthy, and a death by itself is followed by a start again."""
     stack.wait_healthy(WALLET)
     assert wallet.wallets()
-    wallet.set_fault("die")
+    end_daemon(wallet)
     stack.wait_for(
         "its own death is followed by a start",
         lambda: ("start", "recovered") in stack.watcher.outcomes(WALLET),
@@ -78,9 +106,9 @@ def test_operator_stop_is_respected_until_start(stack: Stack) -> None:
 def test_slow_operator_stop_is_not_interrupted(stack: Stack) -> None:
     wallet = healthy_wallet(stack, "pid1")
     with ThreadPoolExecutor() as executor:
-        # The daemon ignores the signal and fails until the engine kills it.
-        stop_result = executor.submit(wallet.docker.stop, timeout=8)
-        stack.wait_for("the signal", lambda: "kill" in stack.engine_actions(wallet))
+        # The daemon ignores the signal and fails until it is killed.
+        stop_result = executor.submit(wallet.docker.stop, timeout=60)
+        wait_signals(stack, wallet, 1)
         wallet.set_fault("http_500")
         stack.wait_for(
             "the restart is held",
@@ -90,6 +118,7 @@ def test_slow_operator_stop_is_not_interrupted(stack: Stack) -> None:
             ),
         )
         assert wallet.status == "running"
+        wallet.signal_daemon(signal.SIGKILL)
         stop_result.result()
     wait_respected(stack, "stopped")
     assert stack.watcher.status_view()["incidents"] == []
@@ -129,7 +158,7 @@ def test_operator_stop_before_sidecar_start_is_respected(stack: Stack) -> None:
     wallet = stack.wallet(shape="init")
     stack.wait_for("the daemon answers", lambda: wallet.rpc("ping"))
     wallet.docker.stop(timeout=3)
-    stack.sidecar(wallet_config())
+    stack.sidecar(wallet_config(PATIENT))
     wait_respected(stack, "stopped")
     wallet.docker.start()
     wait_watched_again(stack, wallet)
@@ -137,9 +166,10 @@ def test_operator_stop_before_sidecar_start_is_respected(stack: Stack) -> None:
 
 def test_death_before_sidecar_start_is_followed_by_start(stack: Stack) -> None:
     wallet = stack.wallet(shape="init")
-    wallet.set_fault("die")
+    stack.wait_for("the control port is open", wallet.calls)
+    end_daemon(wallet)
     stack.wait_for("it died", lambda: wallet.status == "exited")
-    stack.sidecar(wallet_config())
+    stack.sidecar(wallet_config(PATIENT))
     stack.wait_healthy(WALLET)
     assert stack.engine_calls() == ["start electron-cash"]
     assert count_actions(stack, wallet) == Counter(start=2, die=1)
@@ -155,7 +185,7 @@ def test_operator_restart_causes_no_action(stack: Stack) -> None:
 
 def test_stopped_dependent_leaves_its_root_alone(stack: Stack) -> None:
     wallet, service = stack.wallet(), stack.service()
-    stack.sidecar(pair_config())
+    stack.sidecar(config({WALLET: wallet_target(PATIENT), SERVICE: service_target()}))
     stack.wait_healthy(WALLET, SERVICE)
     service.docker.stop(timeout=3)
     stack.wait_state(SERVICE, "stopped")
@@ -188,18 +218,30 @@ def test_requested_restart_keeps_new_addresses(stack: Stack, shape: Shape) -> No
 
 
 def begin_slow_restart(stack: Stack) -> WalletBox:
-    """A wallet daemon whose restart by the sidecar takes 4 s and has begun."""
-    wallet = healthy_wallet(stack, "pid1")
+    """A wallet daemon whose restart by the sidecar has begun; it ignores the signal."""
+    wallet = healthy_wallet(stack, "pid1", SLOW)
     wallet.set_fault("http_500")
-    stack.wait_for("our restart", lambda: "kill" in stack.engine_actions(wallet))
+    wait_signals(stack, wallet, 1)
     return wallet
+
+
+def act_meanwhile(stack: Stack, wallet: WalletBox, act: Callable[..., object]) -> None:
+    """An operator's stop or restart while ours waits; then the daemon ends."""
+    with ThreadPoolExecutor() as executor:
+        acting = executor.submit(act, timeout=60)
+        wait_signals(stack, wallet, 2)
+        wallet.signal_daemon(signal.SIGKILL)
+        acting.result()
 
 
 def test_operator_stop_during_our_restart_is_repeated_and_reported(
     stack: Stack,
 ) -> None:
     wallet = begin_slow_restart(stack)
-    wallet.docker.stop(timeout=8)
+    act_meanwhile(stack, wallet, wallet.docker.stop)
+    # The new daemon ignores the repeated stop, too.
+    wait_signals(stack, wallet, 3)
+    wallet.signal_daemon(signal.SIGKILL)
     stack.wait_state(WALLET, "stopped")
     time.sleep(AWAY_S)
     assert stack.watcher.state(WALLET) == "stopped"
@@ -208,13 +250,12 @@ def test_operator_stop_during_our_restart_is_repeated_and_reported(
     assert [a for a in stack.engine_calls() if not a.startswith("stop")] == [
         f"restart {WALLET}"
     ]
-    messages = [r.message for r in stack.watcher.records(WALLET)]
-    assert sum("an operator stopped it while it was being" in m for m in messages) == 1
+    assert count_messages(stack, "an operator stopped it while it was being") == 1
 
 
 def test_operator_restart_during_our_restart_is_not_undone(stack: Stack) -> None:
     wallet = begin_slow_restart(stack)
-    wallet.docker.restart(timeout=8)
+    act_meanwhile(stack, wallet, wallet.docker.restart)
     stack.wait_healthy(WALLET)
     time.sleep(AWAY_S)
     assert stack.watcher.state(WALLET) == "healthy"
@@ -228,12 +269,10 @@ def test_removal_during_our_restart_is_explained_and_no_failure(
     wallet = begin_slow_restart(stack)
     wallet.docker.remove(force=True)
     stack.wait_state(WALLET, "missing")
-    messages = [r.message for r in stack.watcher.records(WALLET)]
-    explanation = (
-        "acted: the container was replaced or removed meanwhile; nothing was sent"
-    )
-    assert sum(explanation in message for message in messages) == 1
-    assert stack.watcher.outcomes(WALLET)[-1] != ("restart", "failed")
+    said = "acted: the container was replaced or removed meanwhile; nothing was sent"
+    stack.wait_for("an explanation", lambda: count_messages(stack, said))
+    assert count_messages(stack, said) == 1
+    assert ("restart", "failed") not in stack.watcher.outcomes(WALLET)
     # A new container, as compose makes it, is picked up.
     stack.wallet(shape="pid1")
     stack.wait_healthy(WALLET)
@@ -247,7 +286,7 @@ def test_redeploy_interrupted_by_our_restart_is_explained(stack: Stack) -> None:
     created = stack.client.api.create_container(
         "sidecar-demo-wallet:local", name=f"abc_{wallet.name}", labels=labels
     )
-    wallet.docker.stop(timeout=8)
+    act_meanwhile(stack, wallet, wallet.docker.stop)
     stack.wait_healthy(WALLET)
     assert created["Id"]
     stack.wait_state(WALLET, "degraded", deadline_s=100.0)

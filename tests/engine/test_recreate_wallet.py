@@ -23,7 +23,7 @@ from tests.engine.harness import (
 from tests.support.compose_command import run_compose
 from tests.support.container_commands import run_in
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 FAULTY = "/tmp/faulty"
 """While this file is in the container itself, something else has the daemon's port."""
@@ -50,6 +50,8 @@ RESTART = {
     "budget": 1,
     "slow_lane": ["1s", "10m"],
     "stop_timeout": "1s",
+    # The restart does not help, and the test waits until that is found.
+    "recovery_timeout": "20s",
 }
 
 
@@ -110,7 +112,7 @@ def project(stack: Stack, tmp_path: Path) -> Iterator[WalletProject]:
 def test_recreated_wallet_daemon_has_its_wallet_and_addresses(
     stack: Stack, project: WalletProject
 ) -> None:
-    target = {**wallet_target(restart=RESTART), "recreate": True}
+    target = {**wallet_target({"hang_after": "30s"}, restart=RESTART), "recreate": True}
     watcher = stack.sidecar(config({WALLET: target}, defaults=TIMES))
     stack.wait_healthy(WALLET)
     before = project.wallet

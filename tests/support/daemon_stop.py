@@ -1,8 +1,9 @@
 """Stop of a wallet daemon on a real engine: its order, and how far it is."""
 
 from pathlib import Path
+from threading import Event
 
-from tests.engine.harness import WALLET, Stack, WalletBox
+from tests.engine.harness import WALLET, Box, Stack, WalletBox
 
 RPC_PORT, ESTABLISHED = "1E61", "01"
 """7777 and a state as /proc/net/tcp writes them."""
@@ -28,3 +29,22 @@ def has_stopped(wallet: WalletBox) -> bool:
     # None for a container that ends at this moment.
     rows = wallet.docker.top(ps_args="-eo pid,args")["Processes"] or ()
     return not any("wallet.py daemon" in row[1] for row in rows)
+
+
+def delay_news(stack: Stack, box: Box) -> Event:
+    """Keep the container's state from the sidecar until the returned event is set."""
+    is_told = Event()
+
+    def keep_back(inspected: object) -> object:
+        is_told.wait(60.0)
+        return inspected
+
+    stack.proxy.alter(f"/containers/{box.id}/json", keep_back)
+    return is_told
+
+
+def wait_ended(stack: Stack, process: int) -> None:
+    """Wait until this process of a daemon has ended; another may run already."""
+    stack.wait_for(
+        "the daemon has ended", lambda: not Path(f"/proc/{process}").exists()
+    )

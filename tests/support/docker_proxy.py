@@ -5,6 +5,7 @@ records every request, and can delay, replace or alter answers.
 import contextlib
 import http.client
 import json
+import math
 import os
 import re
 import shutil
@@ -69,6 +70,8 @@ class DockerProxy:
         self._engine = engine
         self._requests: list[EngineRequest] = []
         self._kept_back: dict[str, float] = {}
+        self._reads_end_with: str | None = None
+        self._answers_reads = True
         self._rules: list[_ReplyRule] = []
         self._lines = filter_rules()
         self._refused: list[EngineRequest] = []
@@ -111,12 +114,21 @@ class DockerProxy:
         """Requests that can change something, oldest first."""
         return tuple(request for request in self._requests if request.changes_something)
 
-    def keep_back(self, verb: str, seconds: float = float("inf")) -> None:
+    def keep_back(
+        self, verb: str, seconds: float = math.inf, *, reads_too: bool = False
+    ) -> None:
         """Delay the next answer to a POST of this verb; infinity: no answer.
 
-        The engine executes the request all the same.
+        The engine executes the request all the same. ``reads_too``: from then on no
+        GET is answered either, until ``answer_reads``, so that what was done is unseen.
         """
         self._kept_back[verb] = seconds
+        if reads_too:
+            self._reads_end_with = verb
+
+    def answer_reads(self) -> None:
+        """Answer new GETs again after ``keep_back``."""
+        self._reads_end_with, self._answers_reads = None, True
 
     def answer(
         self,
@@ -226,7 +238,9 @@ class DockerProxy:
         request = EngineRequest(time.time(), method, path)
         self._requests.append(request)
         if not request.changes_something:
-            return self.lag_s
+            return self.lag_s if self._answers_reads else math.inf
+        if request.verb == self._reads_end_with:
+            self._answers_reads = False
         return self._kept_back.pop(request.verb, self.lag_s)
 
     def forget(self, link: "_ProxyConnection") -> None:

@@ -1,6 +1,7 @@
 """A receiver of messages that containers of a stack reach."""
 
 import json
+import time
 from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -18,6 +19,8 @@ class MessageReceiver(ThreadingHTTPServer):
     def __init__(self, host: str) -> None:
         super().__init__((host, 0), _MessageHandler)
         self.messages: list[Json] = []
+        self.arrivals: list[float] = []
+        """Unix times of the messages."""
 
     @property
     def url(self) -> str:
@@ -28,11 +31,13 @@ class MessageReceiver(ThreadingHTTPServer):
 
 class _MessageHandler(BaseHTTPRequestHandler):
     server: MessageReceiver
-    timeout = 5
+    timeout = 30
 
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
-        self.server.messages.append(json.loads(self.rfile.read(length)))
+        message = json.loads(self.rfile.read(length))
+        self.server.arrivals.append(time.time())
+        self.server.messages.append(message)
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
