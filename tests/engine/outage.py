@@ -41,17 +41,21 @@ BUSY = {
     "hang_after": f"{HANG_AFTER_S:g}s",
     "hang_after_outage": f"{HANG_AFTER_OUTAGE_S:g}s",
 }
-LONG_POLITE_STOP = {**QUICK_RESTART, "polite_stop": f"{POLITE_STOP_S:g}s"}
 
 RPC_PORT = 7777
 LOOK_EVERY_S = 0.1
 _ESTABLISHED, _LEFT_BY_CLIENT = "01", "08"
+_END_IN_QUEUE = 1
+"""What the end of a connection adds to the length of its queue of unread bytes."""
 
 
-def busy_target(service: str, **probe: object) -> Json:
+def busy_target(
+    service: str, polite_stop_s: float = POLITE_STOP_S, /, **probe: object
+) -> Json:
     """One wallet daemon as a target with long timeouts."""
     url = f"http://{service}:{RPC_PORT}/"
-    return wallet_target({**BUSY, "url": url, **probe}, restart=LONG_POLITE_STOP)
+    restart = {**QUICK_RESTART, "polite_stop": f"{polite_stop_s:g}s"}
+    return wallet_target({**BUSY, "url": url, **probe}, restart=restart)
 
 
 def busy_config(*services: str, **probe: object) -> Json:
@@ -100,7 +104,8 @@ class Connections:
         self.most: dict[str, int] = dict.fromkeys(self._tables, 0)
         """Most connections open at once in two consecutive counts, by daemon.
 
-        The daemon closes a connection a moment after the sidecar has closed it.
+        The daemon closes a connection a moment after the sidecar has closed it. One
+        that the sidecar has closed counts while a request in it is unread.
         """
 
     def look(self) -> None:
@@ -114,10 +119,12 @@ class Connections:
 
     def _open(self, table: Path) -> Iterator[str]:
         for line in table.read_text().splitlines()[1:]:
-            _, local, remote, state = line.split()[:4]
+            _, local, remote, state, queues = line.split()[:5]
             host, _, port = remote.partition(":")
             ours = host == self._remote and int(local.partition(":")[2], 16) == RPC_PORT
-            if ours and state in {_ESTABLISHED, _LEFT_BY_CLIENT}:
+            is_unread = int(queues.partition(":")[2], 16) > _END_IN_QUEUE
+            is_open = state == _ESTABLISHED or (state == _LEFT_BY_CLIENT and is_unread)
+            if ours and is_open:
                 yield port
 
 

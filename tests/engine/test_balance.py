@@ -6,7 +6,9 @@ from tests.engine.harness import (
     DEADLINE_S,
     WALLET,
     Json,
+    SidecarBox,
     Stack,
+    WalletBox,
     wallet_config,
 )
 from tests.support.message_receiver import MessageReceiver
@@ -31,6 +33,14 @@ def list_comparisons(stack: Stack) -> list[Json]:
     return [dict(entry) for entry in entries if entry["type"] == "balance"]
 
 
+def pay_once_it_fails(watcher: SidecarBox, wallet: WalletBox) -> None:
+    """The daemon is not restarted before it is paid: later it would refuse that."""
+    assert watcher.order("pause", WALLET).ok
+    wallet.set_fault("http_500")
+    wallet.control("PUT", "/balance", PAID)
+    assert watcher.order("resume", WALLET).ok
+
+
 @pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
 def test_payment_during_restart_is_recorded_and_reported_once(
     stack: Stack, inbox: MessageReceiver, killed: bool
@@ -41,8 +51,7 @@ def test_payment_during_restart_is_recorded_and_reported_once(
     if killed:
         wallet.set_fault("slow_start", 8.0)
 
-    wallet.set_fault("http_500")
-    wallet.control("PUT", "/balance", PAID)
+    pay_once_it_fails(watcher, wallet)
     stack.wait_decision(WALLET, "restart")
     if killed:
         stack.wait_for(

@@ -41,9 +41,11 @@ from tests.engine.outage import (
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
-INTERVAL_S = 1.0
-LATE_S = 3.0
-"""Additional seconds on a machine that runs many tests."""
+PATIENT_STOP_S = 30.0
+"""A busy daemon has some calls to answer before it obeys its stop."""
+
+VAIN_STOP_S = 6.0
+"""A hung daemon does not obey: the test waits for the end of this."""
 
 ENDLESS_S = 3600.0
 WATCHED_S = 20.0
@@ -58,10 +60,11 @@ def start_daemon_in_outage(
     shape: Shape = "wrapper",
     library: Library = "pinned",
     call_s: float = NETWORK_TIMEOUT_S,
+    polite_stop_s: float = PATIENT_STOP_S,
 ) -> tuple[WalletBox, list[str]]:
     """Start a healthy daemon, remove its upstream, and create addresses."""
     wallet = busy_wallet(stack, WALLET, call_s, shape=shape, library=library)
-    stack.sidecar(busy_config(WALLET))
+    stack.sidecar(config({WALLET: busy_target(WALLET, polite_stop_s)}))
     stack.wait_healthy(WALLET)
     wallet.set_fault("upstream_lost")
     stack.wait_for(
@@ -89,13 +92,19 @@ def wait_restarted(stack: Stack) -> None:
 
 def seconds_to_decision(stack: Stack, since: float) -> float:
     """Seconds from ``since`` (Unix time) to the first decision to restart."""
-    decided = stack.wait_decision(WALLET, "restart", 2 * HANG_AFTER_OUTAGE_S)
+    decided = stack.wait_decision(WALLET, "restart", 4 * HANG_AFTER_OUTAGE_S)
     return unix_time(decided) - since
 
 
 def unix_time(record: Record) -> float:
     zero = Record("1970-01-01T00:00:00+00:00", "", None, "", {})
     return record.seconds_after(zero)
+
+
+def stop_request(stack: Stack) -> Record:
+    """The record that says that the daemon was asked to stop."""
+    records = stack.watcher.records(WALLET)
+    return next(r for r in records if r.message.startswith("acting: it was asked"))
 
 
 # --- busy: nothing is restarted, nothing is lost
@@ -183,13 +192,10 @@ def test_requested_restart_waits_for_rpc_stop_of_busy_daemon(
 
     assert stack.watcher.order("restart", WALLET).ok
 
-    stack.wait_for(
-        "the status says what is waited for",
-        lambda: "it was asked to stop" in stack.watcher.target(WALLET)["reason"],
-    )
+    asked = stack.wait_for("it is asked to stop", lambda: stop_request(stack))
     (decided,) = stack.watcher.decisions(WALLET, "restart")
-    assert "once it has obeyed its own stop: it has 12 s" in decided.message
-    assert stack.engine_calls() == []
+    limit = f"it has {PATIENT_STOP_S:g} s"
+    assert f"once it has obeyed its own stop: {limit}" in decided.message
     stack.wait_for(
         "the daemon runs again",
         lambda: "stop" not in wallet.methods() and stack.lifecycle_calls(),
@@ -199,6 +205,7 @@ def test_requested_restart_waits_for_rpc_stop_of_busy_daemon(
     assert find_lost_addresses(wallet, handed_out) == []
     verb = "restart" if shape == "wrapper" else "start"
     assert stack.engine_calls() == [f"{verb} {WALLET}"]
+    assert stack.proxy.posts[0].at > unix_time(asked)
 
 
 def test_busy_daemon_loads_wallet_after_restart_despite_permanent_caller(
@@ -242,16 +249,17 @@ def test_hung_daemon_is_restarted_after_hang_after(
     stack: Stack,
 ) -> None:
     wallet = busy_wallet(stack, WALLET)
-    stack.sidecar(busy_config(WALLET))
+    stack.sidecar(config({WALLET: busy_target(WALLET, VAIN_STOP_S)}))
     stack.wait_healthy(WALLET)
     hung_at = time.time()
     wallet.set_fault("network_call", ENDLESS_S)
 
     took_s = seconds_to_decision(stack, hung_at)
 
-    assert HANG_AFTER_S < took_s < HANG_AFTER_S + INTERVAL_S + LATE_S
+    # It was calm: the limit of an outage is not for it.
+    assert HANG_AFTER_S < took_s < HANG_AFTER_OUTAGE_S
     (decided,) = stack.watcher.decisions(WALLET, "restart")
-    assert "unless it answers within 12 s" in decided.message
+    assert f"unless it answers within {VAIN_STOP_S:g} s" in decided.message
     wait_restarted(stack)
     stack.wait_healthy(WALLET)
     assert stack.engine_calls() == [f"restart {WALLET}"]
@@ -260,13 +268,13 @@ def test_hung_daemon_is_restarted_after_hang_after(
 def test_hung_daemon_in_outage_is_restarted_after_hang_after_outage(
     stack: Stack,
 ) -> None:
-    wallet, _ = start_daemon_in_outage(stack)
+    wallet, _ = start_daemon_in_outage(stack, polite_stop_s=VAIN_STOP_S)
     hung_at = time.time()
     wallet.set_fault("network_call", ENDLESS_S)
 
     took_s = seconds_to_decision(stack, hung_at)
 
-    assert HANG_AFTER_OUTAGE_S < took_s < HANG_AFTER_OUTAGE_S + INTERVAL_S + LATE_S
+    assert took_s > HANG_AFTER_OUTAGE_S
     wait_restarted(stack)
     assert stack.engine_calls() == [f"restart {WALLET}"]
 
@@ -280,7 +288,8 @@ def test_frozen_daemon_is_continued_and_saves_before_restart(
 
     wallet.signal_daemon(signal.SIGSTOP)
 
-    assert seconds_to_decision(stack, frozen_at) < INTERVAL_S + 2 * LATE_S
+    # Its stopped process is seen: its silence need not last.
+    assert seconds_to_decision(stack, frozen_at) < HANG_AFTER_OUTAGE_S
     (decided,) = stack.watcher.decisions(WALLET, "restart")
     assert "once it was continued and asked to stop" in decided.message
     wait_restarted(stack)

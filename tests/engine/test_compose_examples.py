@@ -72,12 +72,14 @@ def test_override_with_own_networks_token_file_and_alert_secret(
         stack.wait_healthy()
 
         assert "operators" in stack.sidecar("notify", "test", "operators")
-        messages = stack.compose("logs", "webhook")
-        assert "operators: " in messages
+        stack.wait_for(
+            "the message has come",
+            lambda: "operators: " in stack.compose("logs", "webhook"),
+        )
         orders = f"http://127.0.0.1:{stack.port}/api/v1/targets/{WALLET}/pause"
         signed_in = {"Authorization": f"Bearer {TOKEN}"}
         answers = [
-            requests.post(orders, json={"for": "1m"}, headers=headers, timeout=10.0)
+            requests.post(orders, json={"for": "1m"}, headers=headers, timeout=60.0)
             for headers in ({}, signed_in)
         ]
         assert [answer.status_code for answer in answers] == [401, 200]
@@ -102,13 +104,16 @@ def test_dead_daemon_is_restarted_through_the_filtering_proxy(tmp_path: Path) ->
 
         stack.wait_for("a restart", lambda: restarts_of(stack) == 1)
         stack.wait_healthy()
-        history = stack.sidecar("history", "--target", WALLET)
-        assert "recovered" in history, history
+        stack.wait_for(
+            "the restart is found to have helped",
+            lambda: "recovered" in stack.sidecar("history", "--target", WALLET),
+        )
         assert refusals(stack) == []
         read = "print(open('/proc/mounts').read())"
         mounts = stack.compose("exec", "-T", "sidecar", "python3", "-c", read)
         assert "docker.sock" not in mounts
-        post = f"import urllib.request as r; r.urlopen('{CREATE}', b'{{}}', 10)"
+        post = f"import urllib.request as r; r.urlopen('{CREATE}', b'{{}}', 60)"
         stack.compose("exec", "-T", "sidecar", "python3", "-c", post, check=False)
+        stack.wait_for("the refusal is logged", lambda: refusals(stack))
         (refusal,) = refusals(stack)
         assert "POST /v1.45/containers/create" in refusal

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -18,11 +19,13 @@ from tests.engine.harness import (
     wallet_target,
 )
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 SHAPES: tuple[Shape, ...] = ("pid1", "init", "wrapper")
 SLOW_CADENCE = {**QUICK, "interval": "3s", "fast_interval": "3s"}
 """A busy machine, too, looks at the processes between two failures."""
+
+LISTINGS = 'sidecar_engine_requests_total{operation="top",outcome="ok"} '
 
 
 def start_healthy(
@@ -32,6 +35,27 @@ def start_healthy(
     watcher = stack.sidecar(config({WALLET: wallet_target()}, defaults=cadence))
     stack.wait_healthy(WALLET)
     return wallet, watcher
+
+
+def wait_process_seen(stack: Stack) -> None:
+    """Wait until Sidecar has seen the processes of the healthy daemon."""
+
+    def is_seen() -> bool:
+        asked = sum(request.verb == "top" for request in stack.proxy.requests)
+        return asked > 0 and f"{LISTINGS}{asked}.0" in stack.watcher.metrics()
+
+    stack.wait_for("its processes are listed", is_seen)
+
+
+def wait_process_followed(stack: Stack) -> None:
+    """Wait until the kernel is to report the daemon's end to Sidecar."""
+
+    def is_followed() -> bool:
+        rows = stack.watcher.docker.top(ps_args="-eo pid,args")["Processes"]
+        files = [file for pid, _ in rows for file in Path(f"/proc/{pid}/fd").iterdir()]
+        return "anon_inode:[pidfd]" in [str(file.readlink()) for file in files]
+
+    stack.wait_for("its process is followed", is_followed)
 
 
 def wait_recovered(stack: Stack, action: str) -> None:
@@ -82,13 +106,14 @@ def start_under_supervisor(stack: Stack, pause_s: int) -> tuple[WalletBox, Sidec
     loop = f"while :; do python /app/wallet.py daemon; sleep {pause_s}; done"
     path = {"PYTHONPATH": "/opt/jsonrpclib/pinned"}
     wallet = stack.wallet(entrypoint=["sh", "-c", loop], env=path)
-    watcher = stack.sidecar(wallet_config(restart={"self_restart_grace": "8s"}))
+    watcher = stack.sidecar(wallet_config(restart={"self_restart_grace": "10s"}))
     stack.wait_healthy(WALLET)
     return wallet, watcher
 
 
 def test_daemon_without_process_is_restarted_at_first_refusal(stack: Stack) -> None:
     wallet, watcher = start_healthy(stack, "wrapper", SLOW_CADENCE)
+    wait_process_seen(stack)
 
     wallet.set_fault("die")
 
@@ -101,7 +126,8 @@ def test_daemon_without_process_is_restarted_at_first_refusal(stack: Stack) -> N
 def test_daemon_restarted_by_its_supervisor_is_left_alone(
     stack: Stack,
 ) -> None:
-    wallet, watcher = start_under_supervisor(stack, 5)
+    wallet, watcher = start_under_supervisor(stack, 8)
+    wait_process_seen(stack)
     before = wallet.started_at
 
     wallet.set_fault("die")
@@ -131,6 +157,7 @@ def test_death_is_detected_at_once_with_host_pid_namespace(
     stack: Stack,
 ) -> None:
     wallet, watcher = start_with_long_interval(stack)
+    wait_process_followed(stack)
 
     wallet.signal_daemon(signal.SIGKILL)
 
@@ -148,6 +175,7 @@ def test_restarted_process_is_followed_with_host_pid_namespace(
     watcher = stack.sidecar(wallet_config(), pid_mode="host")
     stack.wait_healthy(WALLET)
     for loads in (2, 3):
+        wait_process_followed(stack)
         wallet.set_fault("die")
         wait_loaded(stack, watcher, loads)
     assert stack.engine_calls() == []

@@ -67,7 +67,7 @@ def test_state_directory_without_room_for_the_socket_leaves_the_watch_working(
 TALKER = "talker"
 FOLLOW = """
 import subprocess, sys
-command = ["sidecar", "logs", sys.argv[1], "-f"]
+command = ["sidecar", "logs", sys.argv[1], "-f", "--lines", "2000"]
 subprocess.Popen(command, stdout=open("/tmp/followed", "w"))
 """
 TALK = "n=0; while sleep 0.2; do n=$((n+1)); echo line $n, password=hunter2; done"

@@ -176,7 +176,7 @@ async def test_every_process_hangs_and_goes_on(bench: DrillBench, shape: Shape) 
 
 async def undo_until_done(bench: DrillBench, undo: DrillUndo) -> None:
     """Undo as the runner does: not while somebody pauses the container."""
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(DEADLINE_S):
         while True:
             try:
                 return await bench.undo(DrillFault.HANG, undo)

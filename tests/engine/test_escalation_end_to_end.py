@@ -1,5 +1,6 @@
 """Escalation of a daemon that no restart helps, until it is acknowledged."""
 
+import json
 from collections import Counter
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from tests.engine.harness import (
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
-# Three restarts that do not help take about 11 s on an idle machine; the reminder and
+# Three restarts that do not help take about 17 s on an idle machine; the reminder and
 # the escalation have times of their own and may come before the third.
 REPEAT_S, ESCALATE_S = 13, 22
 PAGE = "http://sidecar.example"
@@ -33,13 +34,13 @@ THIRD = (
 )
 
 
-def escalation_config() -> Json:
+def escalation_config(recovery_timeout: str = "4s") -> Json:
     """A configuration with short times, two channels, in Korean."""
     restart = {
         "backoff": "500ms",
         "stop_timeout": "1s",
         "dead_stop_timeout": "1s",
-        "recovery_timeout": "2s",
+        "recovery_timeout": recovery_timeout,
     }
     quick = {**QUICK, "start_period": "2s"}
     webhook = "json://webhook:8090"
@@ -81,7 +82,7 @@ def incidents(watcher: SidecarBox) -> list[Json]:
 
 
 def break_permanently(wallet: WalletBox) -> None:
-    wallet.set_fault("death_at_start", 0.2)
+    wallet.set_fault("death_at_start", 0.01)
     wallet.set_fault("die")
 
 
@@ -101,7 +102,10 @@ def wait_for_incident(stack: Stack) -> str:
 def test_daemon_that_cannot_recover_is_escalated_until_acknowledged(
     stack: Stack,
 ) -> None:
-    wallet, webhook = stack.wallet(shape="wrapper"), stack.webhook()
+    # It dies before a restart is judged: else it is one that never opens its port.
+    wallet = stack.wallet(shape="wrapper", env={"BOOT_SECONDS": "0.05"})
+    webhook = stack.webhook()
+    stack.wait_for("the daemon answers", lambda: wallet.rpc("ping"))
     stack.sidecar(escalation_config())
     stack.wait_healthy(WALLET)
 
@@ -129,14 +133,18 @@ def test_daemon_that_cannot_recover_is_escalated_until_acknowledged(
 
 def wait_for_escalation(stack: Stack, webhook: WebhookBox, incident: str) -> str:
     """Wait for three failed restarts and the escalation; returns its link."""
-    failed = Counter(opened=1, action_failed=3)
-
-    def message_kinds() -> Counter[str]:
-        return Counter(webhook.kinds(incident, "ops"))
-
     # The order depends on the machine's speed: reminders and the escalation have
     # their own times.
-    stack.wait_for("the slow lane", lambda: failed <= message_kinds(), 2 * DEADLINE_S)
+    stack.wait_for(
+        "the third failure is told",
+        lambda: third_failures(stack, webhook, incident),
+        2 * DEADLINE_S,
+    )
+    failed = ("restart", "not_recovered")
+    stack.wait_for(
+        "three failures in the log",
+        lambda: stack.watcher.outcomes(WALLET).count(failed) == 3,
+    )
     assert stack.watcher.target(WALLET)["lane"] == "slow"
     assert stack.engine_calls() == [f"restart {WALLET}"] * 3
     page, *_ = stack.wait_for(
@@ -144,13 +152,22 @@ def wait_for_escalation(stack: Stack, webhook: WebhookBox, incident: str) -> str
     )
     assert page["title"].startswith("[P1] 아직 확인한 담당자 없음 - electron-cash (")
     assert webhook.kinds(incident, "ops")[0] == "opened"
-    stack.wait_for("a reminder", lambda: message_kinds()["reminder"])
-    assert message_kinds() == failed + Counter(reminder=message_kinds()["reminder"])
+    stack.wait_for("a reminder", lambda: "reminder" in webhook.kinds(incident, "ops"))
+    kinds = Counter(webhook.kinds(incident, "ops"))
+    assert set(kinds) == {"opened", "action_failed", "reminder"}
+    # Of failures that wait to be told, the last one tells all.
+    assert (kinds["opened"], kinds["action_failed"] <= 3) == (1, True), kinds
     opened, escalated = (
         wait_for_incident_record(stack, incident, s) for s in ("opened", "escalated")
     )
     assert escalated.seconds_after(opened) > ESCALATE_S - 0.1
     return link_of_message(page["message"])
+
+
+def third_failures(stack: Stack, webhook: WebhookBox, incident: str) -> list[str]:
+    """The titles of the messages that tell the third failure."""
+    titles = [m["title"] for m in webhook.messages(incident, "ops")]
+    return [title for title in titles if title == THIRD.format(stack.project)]
 
 
 def assert_phone_messages_follow_escalation(kinds: list[str]) -> None:
@@ -205,6 +222,9 @@ def assert_link_is_invalid(
     """The link is too late for its own incident and invalid for another."""
     over = follow_link(stack.watcher, link, "POST")
     assert "이미 해결된 장애입니다" in over.text
+    # This restart has time to help.
+    stack.rewrite_config(json.dumps(escalation_config(recovery_timeout="60s")))
+    stack.watcher.run("sidecar", "reload")
     wallet.set_fault("die")
     second = wait_for_incident(stack)
     foreign = follow_link(stack.watcher, link, "POST", incident=second)
@@ -214,8 +234,10 @@ def assert_link_is_invalid(
         "the second resolve",
         lambda: webhook.kinds(second, "ops")[-1:] == ["resolved"],
     )
-    assert incidents(stack.watcher)[0]["acked_at"] is None
-    assert webhook.kinds(second, "phone") == []
+    ended = incidents(stack.watcher)[0]
+    assert ended["acked_at"] is None
+    lasted_s = seconds_between(ended["opened_at"], ended["resolved_at"])
+    assert lasted_s > ESCALATE_S - 1 or webhook.kinds(second, "phone") == []
 
 
 def assert_order_and_language(stack: Stack, webhook: WebhookBox, incident: str) -> None:
@@ -230,5 +252,5 @@ def assert_order_and_language(stack: Stack, webhook: WebhookBox, incident: str) 
     tries = [
         m["title"] for m in webhook.messages(incident, "ops") if "3회" in m["title"]
     ]
-    assert tries == [THIRD.format(stack.project)]
+    assert set(tries) == {THIRD.format(stack.project)}
     assert resolved["title"].startswith("[해결] electron-cash")

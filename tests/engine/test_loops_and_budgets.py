@@ -32,6 +32,7 @@ def hopeless_config(**restart: object) -> Json:
 def start_dying_daemon(stack: Stack, settings: Json) -> None:
     """Start a daemon that dies at each start, in a wrapper that outlives it."""
     wallet = stack.wallet(shape="wrapper")
+    stack.wait_for("the daemon answers", lambda: wallet.rpc("ping"))
     stack.sidecar(settings)
     stack.wait_healthy(WALLET)
     wallet.set_fault("death_at_start", 0.2)
@@ -129,4 +130,4 @@ def test_dead_letter_daemon_is_restarted_only_after_operator_recovers_it(
     assert stack.engine_calls() == [f"restart {WALLET}"] * 2
 
     assert stack.watcher.order("recover", WALLET).ok
-    stack.wait_for("a further try", lambda: len(stack.engine_calls()) == 3)
+    stack.wait_for("a further try", lambda: len(stack.engine_calls()) >= 3)

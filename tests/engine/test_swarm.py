@@ -32,13 +32,13 @@ PROBED = {
     "sidecar.enable": "true",
     "sidecar.probe.type": "http",
     "sidecar.probe.url": "http://payments:8080/",
-    "sidecar.probe.timeout": "1s",
-    "sidecar.probe.hang_after": "3s",
+    "sidecar.probe.timeout": "3s",
+    "sidecar.probe.hang_after": "12s",
     "sidecar.interval": "1s",
     "sidecar.fast_interval": "500ms",
-    "sidecar.start_period": "3s",
+    "sidecar.start_period": "10s",
     "sidecar.restart.backoff": "1s",
-    "sidecar.restart.recovery_timeout": "30s",
+    "sidecar.restart.recovery_timeout": "60s",
 }
 
 
