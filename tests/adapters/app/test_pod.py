@@ -20,7 +20,7 @@ from tests.support.wallet_process import PASSWORD, USER, Daemon
 
 MANIFESTS = REPOSITORY / "kubernetes"
 WALLET = "electron-cash"
-HOOK_S = 20.0
+COMMAND_S = 60.0
 
 
 class CommandResult(NamedTuple):
@@ -80,7 +80,7 @@ class Pod:
             env=self.host.environ,
             capture_output=True,
             text=True,
-            timeout=HOOK_S,
+            timeout=COMMAND_S,
             check=False,
         )
         assert result.stderr == ""
@@ -193,7 +193,12 @@ def test_settings_that_need_an_engine_are_refused_without_one(pod: Pod) -> None:
     check = [sys.executable, "-m", "sidecar", "config", "check"]
     environ = pod.host.environ | {"SIDECAR_CONFIG": config, "SIDECAR_ENGINE": "none"}
     result = subprocess.run(
-        check, env=environ, capture_output=True, text=True, timeout=20, check=False
+        check,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S,
+        check=False,
     )
     output = result.stdout + result.stderr
     assert result.returncode == 2
