@@ -349,17 +349,19 @@ async def test_events_report_changes_of_own_stack_only(
     stack.client.kill(container, signal="CONT")
     stack.client.pause(container)
     stack.client.unpause(container)
-    assert await read_kinds_until(items, container, EngineEventKind.UNPAUSE) == [
-        EngineEventKind.KILL,
-        EngineEventKind.KILL,
-        EngineEventKind.PAUSE,
-        EngineEventKind.UNPAUSE,
-    ]
+    first, second, *pauses = await read_kinds_until(
+        items, container, EngineEventKind.UNPAUSE
+    )
+    assert first is second is EngineEventKind.KILL
+    # A slow engine tells both again, when its runtime's own events have come.
+    paused = {EngineEventKind.PAUSE, EngineEventKind.UNPAUSE}
+    assert set(pauses) == paused
     stack.client.stop(container, timeout=5)
     kinds = {*await read_kinds_until(items, container, EngineEventKind.STOP)}
     if EngineEventKind.DIE not in kinds:
         kinds |= {*await read_kinds_until(items, container, EngineEventKind.DIE)}
-    assert kinds == {EngineEventKind.KILL, EngineEventKind.DIE, EngineEventKind.STOP}
+    ended = {EngineEventKind.KILL, EngineEventKind.DIE, EngineEventKind.STOP}
+    assert kinds - paused == ended
     await items.aclose()
 
 
