@@ -94,7 +94,7 @@ def test_exited_container_is_started_once(stack: Stack) -> None:
 def test_exit_with_status_0_is_not_taken_for_an_operators_stop(stack: Stack) -> None:
     wallet = stack.wallet(shape="init", library="newest")
     wallet.set_fault("wallet_missing")
-    many_restarts = {"budget": 20, "backoff_max": "2s", "window": "10m"}
+    many_restarts = {"budget": 20, "backoff_max": "2s", "window": "30m"}
     stack.sidecar(wallet_config(restart=many_restarts))
     stack.wait_for("loading fails", lambda: "load_wallet" in wallet.methods())
     # Another client's wallet call ends this version of the daemon, politely.
