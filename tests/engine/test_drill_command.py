@@ -94,8 +94,10 @@ def test_drills_run_as_planned_and_by_chaos_but_lose_no_wallet(
     outputs = [run["output"] for run in journal["run"]]
     assert [output["status"] for output in outputs] == [0, 0], outputs
     # Not from stdout: ``docker exec`` may lose it (moby 27289).
-    _, *made = reversed(watcher.get_api("/drills")["drills"])
-    assert [(d["fault"], d["outcome"]) for d in made] == [(f, "passed") for f in FAULTS]
+    _, *chaos_drills = reversed(watcher.get_api("/drills")["drills"])
+    assert [(d["fault"], d["outcome"]) for d in chaos_drills] == [
+        (f, "passed") for f in FAULTS
+    ]
 
     _, listed = drill(watcher, "list")
     rows = [line.split() for line in listed.partition("\n\n")[0].splitlines()]

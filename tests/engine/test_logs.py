@@ -82,7 +82,7 @@ def test_log_is_followed_over_all_restarts_and_floods(stack: Stack) -> None:
 
 
 def check_flood(stack: Stack, watcher: SidecarBox, flood: Box) -> None:
-    """What is too much is left out, which is said, and what follows is read."""
+    """A flood is left out beyond its limit, and the lines after it are read."""
     sent_bytes = int(flood.run("python3", "-c", WRITE_FLOOD))
     stack.wait_for(
         "what was left out is said",

@@ -102,21 +102,21 @@ class Roll:
 
     def has_begun(self) -> bool:
         """Is a replica drained, or was one restarted?"""
-        return len(self._waiting()) < REPLICAS or self.drains_after(0)
+        return len(self._unrestarted()) < REPLICAS or self.drains_after(0)
 
     def drains_after(self, count: int) -> bool:
         """Is a replica drained for its restart, after that of ``count`` others?"""
-        waiting = self._waiting()
+        unrestarted = self._unrestarted()
         states = server_states(self._host, "replicas")
-        drained = {name for name in waiting if states[name] == DRAIN}
-        return REPLICAS - len(waiting) >= count and bool(drained)
+        drained = {name for name in unrestarted if states[name] == DRAIN}
+        return REPLICAS - len(unrestarted) >= count and bool(drained)
 
     def is_over(self) -> bool:
         """Did each replica begin another run, and does each get requests again?"""
         states = server_states(self._host, "replicas")
-        return states == ALL_UP and not self._waiting()
+        return states == ALL_UP and not self._unrestarted()
 
-    def _waiting(self) -> set[str]:
+    def _unrestarted(self) -> set[str]:
         """The servers whose replicas were not restarted yet."""
         runs = replica_runs(self._stack)
         pairs = zip(ALL_UP, self._before, runs, strict=True)

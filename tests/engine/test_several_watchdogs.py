@@ -120,7 +120,7 @@ def check_says_loss(watcher: SidecarBox) -> None:
 def check_only_end_is_told(
     stack: Stack, webhook: WebhookBox, watcher: SidecarBox
 ) -> None:
-    """Nobody is known to send it, so a message waits for a minute.
+    """No watchdog is known to send the message, so it waits for a minute.
 
     By then the incident is over, unless the machine is slow, and the message of its
     end tells all of it.

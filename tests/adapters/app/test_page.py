@@ -80,10 +80,10 @@ async def watch_restarts(host: SidecarHost) -> float:
 
 
 async def wait_for_state(reader: StreamReader, state: str) -> None:
-    shown = ""
-    while shown != state:
+    shown_state = ""
+    while shown_state != state:
         targets = (await reader.event())["targets"]
-        shown = next((t["state"] for t in targets), "")
+        shown_state = next((t["state"] for t in targets), "")
 
 
 def test_page_setting_is_changed_by_a_reload(sidecar_host: SidecarHost) -> None:
