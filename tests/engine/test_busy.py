@@ -38,6 +38,7 @@ from tests.engine.outage import (
     create_addresses,
     find_lost_addresses,
 )
+from tests.support.timestamps import unix_time
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -93,12 +94,7 @@ def wait_restarted(stack: Stack) -> None:
 def seconds_to_decision(stack: Stack, since: float) -> float:
     """Seconds from ``since`` (Unix time) to the first decision to restart."""
     decided = stack.wait_decision(WALLET, "restart", 4 * HANG_AFTER_OUTAGE_S)
-    return unix_time(decided) - since
-
-
-def unix_time(record: Record) -> float:
-    zero = Record("1970-01-01T00:00:00+00:00", "", None, "", {})
-    return record.seconds_after(zero)
+    return unix_time(decided.at) - since
 
 
 def stop_request(stack: Stack) -> Record:
@@ -205,7 +201,7 @@ def test_requested_restart_waits_for_rpc_stop_of_busy_daemon(
     assert find_lost_addresses(wallet, handed_out) == []
     verb = "restart" if shape == "wrapper" else "start"
     assert stack.engine_calls() == [f"{verb} {WALLET}"]
-    assert stack.proxy.posts[0].at > unix_time(asked)
+    assert stack.proxy.posts[0].at > unix_time(asked.at)
 
 
 def test_busy_daemon_loads_wallet_after_restart_despite_permanent_caller(

@@ -1,6 +1,5 @@
 """Leaks on the real engine: forecast, restarted before the limit, and not killed."""
 
-from datetime import datetime
 from functools import partial
 
 import pytest
@@ -14,6 +13,7 @@ from tests.engine.harness import (
     Stack,
     config,
 )
+from tests.support.timestamps import unix_time
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -144,7 +144,3 @@ def test_leak_is_foreseen_and_restarted_before_the_limit_kills_it(
 def finished_wall(container: Container) -> float:
     container.reload()
     return unix_time(container.attrs["State"]["FinishedAt"])
-
-
-def unix_time(stamp: str) -> float:
-    return datetime.fromisoformat(stamp).timestamp()

@@ -2,7 +2,6 @@
 
 import json
 import time
-from datetime import datetime
 
 import pytest
 
@@ -21,6 +20,7 @@ from tests.engine.harness import (
     wallet_target,
 )
 from tests.support.soon_due import plan_soon
+from tests.support.timestamps import unix_time
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
@@ -79,10 +79,6 @@ def list_planned(watcher: SidecarBox, *arguments: str) -> list[Json]:
     """Output of ``sidecar schedule`` inside its container."""
     text = watcher.run("sidecar", "schedule", "--json", *arguments)
     return list(json.loads(text)["planned"])
-
-
-def unix_time(stamp: str) -> float:
-    return datetime.fromisoformat(stamp).timestamp()
 
 
 def wait_until(at_wall: float) -> None:

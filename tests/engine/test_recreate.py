@@ -5,7 +5,6 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from tests.engine.harness import (
 )
 from tests.support.compose_command import run_compose
 from tests.support.container_commands import run_in
+from tests.support.timestamps import unix_time
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -221,7 +221,7 @@ def test_recreate_is_unseen_by_compose_and_refused_without_permission(
     assert ended[-1].fields["action"] == "recreate"
     assert project.names == [project.name]
     assert project.shop.id == after.id
-    refused_at = datetime.fromisoformat(ended[-1].at).timestamp()
+    refused_at = unix_time(ended[-1].at)
     stack.wait_for(
         "restarts go on",
         lambda: any(
