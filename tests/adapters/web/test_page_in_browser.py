@@ -14,6 +14,7 @@ from tests.support.api_services import TOKEN
 from tests.support.chromium import Browser, Tab, run_chromium
 from tests.support.page_host import PageHost
 from tests.support.page_world import SERVICE, WALLET, make_page_world, settle
+from tests.support.quickest import find_quickest_s
 
 LIVE = "document.querySelector('.fresh.live') !== null"
 LOST = "document.querySelector('.fresh.lost') !== null"
@@ -89,16 +90,17 @@ async def test_change_of_state_is_on_screen_within_a_second(
         new MutationObserver(() => {
             if (window.isRepaired() && !window.seenAt) window.seenAt = Date.now();
         }).observe(document.body, {subtree: true, childList: true});""")
-    took_s: list[float] = []
-    while not took_s or (min(took_s) >= ON_SCREEN_S and len(took_s) < 5):
+
+    async def measure() -> float:
         world.complete_remedy(WALLET)
         world.works(WALLET, times=3)
         await tab.wait_for("!window.isRepaired()")
         await tab.evaluate("window.seenAt = 0")
         decided = time.time()
         world.fails(WALLET, Cause.REFUSED)
-        took_s.append(await tab.wait_for("window.seenAt") / 1000 - decided)
-    assert min(took_s) < ON_SCREEN_S, took_s
+        return float(await tab.wait_for("window.seenAt")) / 1000 - decided
+
+    assert await find_quickest_s(measure, ON_SCREEN_S) < ON_SCREEN_S
     assert "It accepts no connections." in await tab.text("#t-electron-cash")
     assert "Starting, draining or being repaired: electron-cash." in await tab.text(
         "#summary"

@@ -24,6 +24,7 @@ from tests.support.page_server import (
     StreamReader,
     open_page_server,
 )
+from tests.support.quickest import find_quickest_s
 
 DEADLINE_S = 60.0
 
@@ -123,18 +124,20 @@ async def test_change_is_on_the_stream_within_a_second_of_the_decision() -> None
     ):
         world = bench.fakes.world
         await reader.event()
-        took_s: list[float] = []
-        while len(took_s) < 3 or (min(took_s) >= 1.0 and len(took_s) < 5):
+
+        async def measure() -> float:
             began_s = time.monotonic()
             world.fails("electron-cash", Cause.REFUSED)
             event = await reader.event()
-            took_s.append(time.monotonic() - began_s)
+            took_s = time.monotonic() - began_s
             states = {t["name"]: t["state"] for t in event["targets"]}
             assert states["electron-cash"] == "recovering"
             world.complete_remedy("electron-cash")
             world.works("electron-cash", times=3)
             await reader.event()
-    assert min(took_s) < 1.0, took_s
+            return took_s
+
+        assert await find_quickest_s(measure, 1.0, at_least=3) < 1.0
 
 
 async def test_listeners_of_a_kind_share_one_rendering_for_each_change() -> None:
