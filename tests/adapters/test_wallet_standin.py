@@ -688,9 +688,9 @@ def test_heights_advance_and_a_stale_one_does_not(daemon: Daemon) -> None:
 def test_a_network_call_without_upstream_holds_everybody(daemon: Daemon) -> None:
     daemon.start(NETWORK_TIMEOUT="60")
     daemon.fault("upstream_lost")
-    held = Queued(daemon, "getaddressbalance", "q")
+    held_call = Queued(daemon, "getaddressbalance", "q")
     eventually(lambda: methods(daemon) == ["getaddressbalance"])
-    with held.client, pytest.raises(TimeoutError):
+    with held_call.client, pytest.raises(TimeoutError):
         daemon.call("ping", within=0.4)
     assert methods(daemon) == ["getaddressbalance"]
 
@@ -765,13 +765,13 @@ def test_callers_hold_the_thread_of_an_outage_without_a_gap(
 def test_callers_of_a_daemon_that_answers_leave_it_its_thread(
     started_daemon: Daemon,
 ) -> None:
-    def called() -> int:
+    def count_calls() -> int:
         return methods(started_daemon).count("getaddressbalance")
 
     started = time.monotonic()
     started_daemon.fault("callers", count=3)
-    eventually(lambda: called() >= 12)
-    number = called()
+    eventually(lambda: count_calls() >= 12)
+    number = count_calls()
     # Each caller calls at once, and then 0.1 s after each call.
     assert number <= 3 * ((time.monotonic() - started) / 0.1 + 1)
     took = []
