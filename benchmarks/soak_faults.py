@@ -97,7 +97,7 @@ def _exit_service(stack: SoakStack) -> None:
 
 
 STEPS: Mapping[str, FaultSteps] = {
-    "die": FaultSteps(lambda stack: stack.wallets[Part.WALLET].set_fault("die")),
+    "die": FaultSteps(lambda stack: stack.wallets[Part.WALLET].end_daemon()),
     "exit": FaultSteps(_kill_daemon(Part.SECOND_WALLET, signal.SIGKILL)),
     "freeze": FaultSteps(_kill_daemon(Part.WALLET, signal.SIGSTOP)),
     "freeze-in-outage": FaultSteps(
@@ -150,9 +150,7 @@ STEPS: Mapping[str, FaultSteps] = {
         lambda stack: stack.stack.proxy.reopen(),
         _is_engine_lost,
     ),
-    "neighbour": FaultSteps(
-        lambda stack: stack.neighbour.set_fault("die"), _end_neighbour
-    ),
+    "neighbour": FaultSteps(lambda stack: stack.neighbour.end_daemon(), _end_neighbour),
     SIDECAR_KILL: FaultSteps(lambda stack: stack.kill_sidecar()),
 }
 """The steps of each kind of ``soak_plan.KINDS``."""

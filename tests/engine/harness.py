@@ -303,6 +303,16 @@ class WalletBox(Box):
         """Switch a fault on."""
         self.control("PUT", f"/faults/{name}", {"on": True, "seconds": seconds})
 
+    def end_daemon(self) -> None:
+        """Let the daemon end by itself.
+
+        The order is sent once: if its answer is lost, the daemon has ended all the
+        same, and a second order would end the next one.
+        """
+        self.calls()  # waits for the control port
+        with contextlib.suppress(requests.RequestException):
+            self.ask("PUT", 7778, "/faults/die", {"on": True})
+
     def clear_fault(self, name: str) -> None:
         """Switch a fault off."""
         self.control("PUT", f"/faults/{name}", {"on": False})

@@ -69,7 +69,7 @@ def test_dead_daemon_is_restarted_while_neighbour_with_same_name_runs(
     )
     watcher = ours.sidecar(wallet_config())
     ours.wait_healthy(WALLET)
-    wallet.set_fault("die")
+    wallet.end_daemon()
     ours.wait_for(
         "it is healed", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
     )
@@ -87,7 +87,7 @@ def test_scaled_service_with_capitals_in_its_name_is_found(stack: Stack) -> None
     second = stack.wallet(service=name, number=2)
     names = (f"{name}-1", f"{name}-2")
     stack.wait_healthy(*names)
-    second.set_fault("die")
+    second.end_daemon()
     stack.wait_for(
         "the second is healed",
         lambda: ("restart", "recovered") in watcher.outcomes(names[1]),

@@ -188,7 +188,7 @@ def find_damage_before_restart(stack: Stack, daemon: WalletBox, whole: bytes) ->
     """A damage that nobody knows yet is found before the restart, and holds it."""
     watcher, calls = stack.watcher, stack.lifecycle_calls()
     write(daemon, DEFAULT_WALLET, whole[:500])
-    daemon.set_fault("die")
+    daemon.end_daemon()
     stack.wait_for(
         "the restart is held",
         lambda: (

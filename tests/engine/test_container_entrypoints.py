@@ -72,7 +72,7 @@ def test_dead_daemon_is_restarted_with_its_wallet(stack: Stack, shape: Shape) ->
     wallet, watcher = start_healthy(stack, shape)
     before = wallet.started_at
 
-    wallet.set_fault("die")
+    wallet.end_daemon()
 
     # A wrapper stays when the daemon dies; elsewhere the container ends with it.
     action, cause = (
@@ -115,7 +115,7 @@ def test_daemon_without_process_is_restarted_at_first_refusal(stack: Stack) -> N
     wallet, watcher = start_healthy(stack, "wrapper", SLOW_CADENCE)
     wait_process_seen(stack)
 
-    wallet.set_fault("die")
+    wallet.end_daemon()
 
     wait_recovered(stack, "restart")
     (decided,) = watcher.decisions(WALLET, "restart")
@@ -130,7 +130,7 @@ def test_daemon_restarted_by_its_supervisor_is_left_alone(
     wait_process_seen(stack)
     before = wallet.started_at
 
-    wallet.set_fault("die")
+    wallet.end_daemon()
 
     hold = stack.wait_decision(WALLET, "hold")
     assert hold.fields["guard"] in {"threshold", "self_restart"}
@@ -176,7 +176,7 @@ def test_restarted_process_is_followed_with_host_pid_namespace(
     stack.wait_healthy(WALLET)
     for loads in (2, 3):
         wait_process_followed(stack)
-        wallet.set_fault("die")
+        wallet.end_daemon()
         wait_loaded(stack, watcher, loads)
     assert stack.engine_calls() == []
 

@@ -23,7 +23,7 @@ def test_restart_without_engine_answer_is_counted_once(stack: Stack) -> None:
     stack.wait_healthy(WALLET)
     stack.proxy.keep_back("restart")
 
-    wallet.set_fault("die")
+    wallet.end_daemon()
 
     stack.wait_for(
         "recovered",
@@ -78,7 +78,7 @@ def test_probes_continue_without_engine_and_remedies_resume_with_it(
         lambda: any("the engine is lost" in r.message for r in watcher.records()),
     )
     assert not watcher.status_view()["ready"]
-    wallet.set_fault("die")
+    wallet.end_daemon()
     stack.wait_state(WALLET, "down")
     stack.wait_decision(WALLET, "hold")
     stack.wait_for("it is refused", lambda: watcher.cause(WALLET) == "refused")

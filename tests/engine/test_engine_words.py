@@ -53,7 +53,7 @@ def test_unreadable_container_does_not_affect_other_targets(
     stack.wait_healthy(WALLET)
     target = stack.wait_state(SERVICE, "unknown")
     assert "what its container is doing is not known" in target["reason"]
-    wallet.set_fault("die")
+    wallet.end_daemon()
     stack.wait_for(
         "the wallet is healed",
         lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
@@ -84,7 +84,7 @@ def test_harmless_signal_does_not_prevent_remedy_of_later_death(
     stack.wait_for("the signal", lambda: "kill" in stack.engine_actions(wallet))
     match trouble:
         case "die":
-            wallet.set_fault("die")
+            wallet.end_daemon()
         case "hang":
             wallet.set_fault("silent_client", 120)
         case _:

@@ -83,7 +83,7 @@ def incidents(watcher: SidecarBox) -> list[Json]:
 
 def break_permanently(wallet: WalletBox) -> None:
     wallet.set_fault("death_at_start", 0.01)
-    wallet.set_fault("die")
+    wallet.end_daemon()
 
 
 def repair_by_hand(wallet: WalletBox) -> None:
@@ -225,7 +225,7 @@ def assert_link_is_invalid(
     # This restart has time to help.
     stack.rewrite_config(json.dumps(escalation_config(recovery_timeout="60s")))
     stack.watcher.run("sidecar", "reload")
-    wallet.set_fault("die")
+    wallet.end_daemon()
     second = wait_for_incident(stack)
     foreign = follow_link(stack.watcher, link, "POST", incident=second)
     assert foreign.status_code == 404

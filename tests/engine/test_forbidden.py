@@ -22,7 +22,7 @@ def test_forbidden_restart_is_not_counted_and_paged_once(
     wallet = stack.wallet(shape="wrapper")
     watcher = stack.sidecar(wallet_config())
     stack.wait_healthy(WALLET)
-    wallet.set_fault("die")
+    wallet.end_daemon()
 
     page = stack.wait_decision(WALLET, "page")
     assert page.fields["guard"] == "forbidden"

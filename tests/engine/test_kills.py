@@ -375,7 +375,7 @@ def test_slow_lane_and_dead_letter_outlive_kills_until_a_person_has_mended_it(
     scenario.start("wrapper", {**stops, **lanes}, {"start_period": "2s"})
     stack, wallet = scenario.stack, scenario.wallet
     wallet.set_fault("death_at_start", 0.2)
-    wallet.set_fault("die")
+    wallet.end_daemon()
 
     def lane() -> Json:
         return {"lane": scenario.watcher.target(WALLET).get("lane")}

@@ -235,7 +235,7 @@ def test_labelled_containers_that_always_fail_do_not_block_wallet_restart(
         return len({d.target for d in pages if d.fields["guard"] == "rate_limit"}) == 2
 
     stack.wait_for("the brake is on for both", is_rate_limited, 4 * DEADLINE_S)
-    wallet.set_fault("die")
+    wallet.end_daemon()
     stack.wait_for(
         "the wallet recovered",
         lambda: ("restart", "recovered") in watcher.outcomes(WALLET),

@@ -36,7 +36,7 @@ def start_dying_daemon(stack: Stack, settings: Json) -> None:
     stack.sidecar(settings)
     stack.wait_healthy(WALLET)
     wallet.set_fault("death_at_start", 0.2)
-    wallet.set_fault("die")
+    wallet.end_daemon()
 
 
 def test_engine_restart_loop_is_left_alone_and_reported_with_log(
@@ -49,7 +49,7 @@ def test_engine_restart_loop_is_left_alone_and_reported_with_log(
     stack.wait_healthy(WALLET)
 
     wallet.set_fault("death_at_start", 0.5)
-    wallet.set_fault("die")
+    wallet.end_daemon()
 
     target = stack.wait_state(WALLET, "crash_loop")
     assert target["cause"] == "crash_loop"

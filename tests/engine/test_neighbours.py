@@ -61,12 +61,12 @@ def test_neighbour_with_same_names_and_labels_gets_no_request(
     neighbours = (dead, exited, sick)
     before = [box.started_at for box in (dead, sick)]
 
-    dead.set_fault("die")
+    dead.end_daemon()
     exited.control("exit", {"status": 1})
     make_unhealthy(sick)
     theirs.wait_for("theirs is unhealthy", lambda: native_status(sick) == "unhealthy")
     theirs.wait_for("theirs has exited", lambda: exited.status == "exited")
-    wallet.set_fault("die")
+    wallet.end_daemon()
     ours.wait_for(
         "ours recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
     )
@@ -104,7 +104,7 @@ def test_replicas_are_probed_separately_and_only_broken_one_is_restarted(
         assert box.methods().count("load_wallet") == 1
 
     asked_before = len(watcher.probes(names[0]))
-    second.set_fault("die")
+    second.end_daemon()
 
     stack.wait_for(
         "the second recovered",

@@ -1,6 +1,5 @@
 """An operator's actions are respected; other exits are repaired."""
 
-import contextlib
 import signal
 import time
 from collections import Counter
@@ -8,7 +7,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import requests
 
 from tests.engine.harness import (
     NOTHING,
@@ -58,12 +56,6 @@ def wait_respected(stack: Stack, cause: str) -> None:
     assert stack.engine_calls() == []
 
 
-def end_daemon(wallet: WalletBox) -> None:
-    """Let the daemon end by itself, once: its answer may be lost with it."""
-    with contextlib.suppress(requests.RequestException):
-        wallet.ask("PUT", 7778, "/faults/die", {"on": True})
-
-
 def wait_signals(stack: Stack, wallet: WalletBox, count: int) -> None:
     """Wait until the engine has sent so many signals to the container."""
     stack.wait_for(
@@ -85,7 +77,7 @@ def wait_watched_again(stack: Stack, wallet: WalletBox) -> None:
     """The daemon is healthy, and a death by itself is followed by a start again."""
     stack.wait_healthy(WALLET)
     assert wallet.wallets()
-    end_daemon(wallet)
+    wallet.end_daemon()
     stack.wait_for(
         "its own death is followed by a start",
         lambda: ("start", "recovered") in stack.watcher.outcomes(WALLET),
@@ -166,8 +158,7 @@ def test_operator_stop_before_sidecar_start_is_respected(stack: Stack) -> None:
 
 def test_death_before_sidecar_start_is_followed_by_start(stack: Stack) -> None:
     wallet = stack.wallet(shape="init")
-    stack.wait_for("the control port is open", wallet.calls)
-    end_daemon(wallet)
+    wallet.end_daemon()
     stack.wait_for("it died", lambda: wallet.status == "exited")
     stack.sidecar(wallet_config(PATIENT))
     stack.wait_healthy(WALLET)
@@ -269,9 +260,11 @@ def test_removal_during_our_restart_is_explained_and_no_failure(
     wallet = begin_slow_restart(stack)
     wallet.docker.remove(force=True)
     stack.wait_state(WALLET, "missing")
-    said = "acted: the container was replaced or removed meanwhile; nothing was sent"
-    stack.wait_for("an explanation", lambda: count_messages(stack, said))
-    assert count_messages(stack, said) == 1
+    explanation = (
+        "acted: the container was replaced or removed meanwhile; nothing was sent"
+    )
+    stack.wait_for("an explanation", lambda: count_messages(stack, explanation))
+    assert count_messages(stack, explanation) == 1
     assert ("restart", "failed") not in stack.watcher.outcomes(WALLET)
     # A new container, as compose makes it, is picked up.
     stack.wallet(shape="pid1")

@@ -122,7 +122,7 @@ def assert_failures_are_healed(engine: OtherEngine, stack: OtherStack) -> None:
         start_sidecar(stack, WORKER)
 
         # The container goes on without its daemon: only the processes show it.
-        wallet.set_fault("die")
+        wallet.end_daemon()
         wait_outcome(stack, WALLET, "restart")
         assert "the process that served has gone" in last_restart(stack)
         wallet.set_fault("stop_process")
@@ -168,7 +168,7 @@ def assert_stops_stay(engine: OtherEngine, stack: OtherStack) -> None:
         # While Sidecar is down, one is stopped, and one ends by itself.
         stack.watcher.docker.stop()
         engine.run(*STOP, worker.name)
-        wallet.set_fault("die")
+        wallet.end_daemon()
         stack.wait_for("the wallet has ended", lambda: wallet.status == "exited")
         stack.watcher.docker.start()
         stack.wait_state(WORKER, LEFT_AS)

@@ -46,7 +46,7 @@ def test_sidecar_restarted_with_faulty_file_uses_last_settings(stack: Stack) -> 
     watcher.docker.restart()
     stack.wait_for("it answers", watcher.status_view)
     stack.wait_healthy(WALLET)
-    wallet.set_fault("die")
+    wallet.end_daemon()
     stack.wait_for(
         "recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
     )

@@ -35,7 +35,7 @@ def test_pair_is_monitored_with_environment_only(stack: Stack) -> None:
     watcher = stack.sidecar(env=CLASSIC)
     stack.wait_healthy(WALLET, SERVICE)
 
-    wallet.set_fault("die")
+    wallet.end_daemon()
 
     # At default settings: up to 5 s to the first failure, then threshold and boot.
     stack.wait_for(
@@ -139,7 +139,7 @@ def test_engine_over_tcp_restarts_dead_daemon(stack: Stack) -> None:
     with TcpForwarder(stack) as forwarder:
         watcher = stack.sidecar(wallet_config(), env={"DOCKER_HOST": forwarder.address})
         stack.wait_healthy(WALLET)
-        wallet.set_fault("die")
+        wallet.end_daemon()
         stack.wait_for(
             "recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
         )

@@ -8,7 +8,6 @@ import io
 import signal
 import tarfile
 import time
-from datetime import datetime
 
 import pytest
 import requests
@@ -30,6 +29,7 @@ from tests.engine.outage import (
     busy_target,
     busy_wallet,
 )
+from tests.support.timestamps import unix_time
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(420)]
 
@@ -112,7 +112,7 @@ def test_daemon_killed_by_foreign_calls_in_outage_is_started_each_time(
         assert target["restarts"]["in_window"] == 0, "the lane is given back"
         assert wallet.wallets() == [DEFAULT_WALLET]
         if number < DEATHS:
-            started_at = datetime.fromisoformat(wallet.started_at).timestamp()
+            started_at = unix_time(wallet.started_at)
             time.sleep(max(0.0, started_at + LASTING_S - time.time()))
     assert stack.engine_calls() == [f"start {WALLET}"] * DEATHS
     wallet.clear_fault("upstream_lost")
@@ -127,7 +127,7 @@ def test_daemon_with_temporarily_failing_boot_becomes_healthy_without_operator(
         busy_wallet(stack, WALLET, shape="init", restart_policy="unless-stopped"),
     )
     wallet.set_fault("failing_boot", 5 * DEADLINE_S)
-    wallet.set_fault("die")
+    wallet.end_daemon()
     stack.wait_state(WALLET, "crash_loop")
     clear_stored_faults(wallet)
     stack.wait_for("the wallet is loaded", wallet.wallets)

@@ -77,7 +77,7 @@ def seconds_from(sidecar: SidecarBox, cause: str, action: str) -> float:
 
 def test_dead_daemon_in_a_running_container_is_restarted_once(stack: Stack) -> None:
     wallet = healthy_stack(stack)
-    wallet.set_fault("die")
+    wallet.end_daemon()
     wait_cured(stack, wallet, "restart")
     assert stack.engine_calls() == ["restart electron-cash"]
     assert count_actions(stack, wallet) == ONE_RESTART
@@ -85,7 +85,7 @@ def test_dead_daemon_in_a_running_container_is_restarted_once(stack: Stack) -> N
 
 def test_exited_container_is_started_once(stack: Stack) -> None:
     wallet = healthy_stack(stack, "init")
-    wallet.set_fault("die")
+    wallet.end_daemon()
     wait_cured(stack, wallet, "start")
     assert stack.engine_calls() == ["start electron-cash"]
     assert count_actions(stack, wallet) == Counter(start=2, die=1)
