@@ -10,7 +10,7 @@ import itertools
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -49,14 +49,18 @@ class NavigatedAway(AssertionError):
 
 
 class Tab:
-    """One page of the browser, with the addresses that it has asked for so far."""
+    """One page of the browser, with the addresses that it has asked for, by request.
+
+    A request that the network of another test has ended does not count: the page or the
+    tab asks again.
+    """
 
     def __init__(self, browser: "Browser", session: str, target: str) -> None:
         self._browser = browser
         self._session = session
         self.target = target
         self.complaints: list[str] = []
-        self.requests: list[str] = []
+        self.requests: dict[str, str] = {}
         self.loaded = asyncio.Event()
         self._is_cut_off = False
 
@@ -69,26 +73,38 @@ class Tab:
         if method == "Page.loadEventFired":
             self.loaded.set()
         elif method == "Network.requestWillBeSent":
-            self.requests.append(parameters["request"]["url"])
-        elif method == "Network.loadingFailed":
-            self._is_cut_off |= _is_cut_off(parameters)
+            self.requests[parameters["requestId"]] = parameters["request"]["url"]
+        elif _is_cut_off(method, parameters):
+            self.requests.pop(parameters["requestId"], None)
+            self._is_cut_off |= parameters["type"] in PARTS_OF_A_PAGE
         elif _is_complaint(method, parameters):
             self.complaints.append(json.dumps(parameters)[:900])
 
     async def open(self, url: str) -> None:
         """Open a page and wait until it is loaded, with its scripts and styles."""
-        before = len(self.requests)
-        async with asyncio.timeout(DEADLINE_S):
-            while not await self._load(url):
-                del self.requests[before:]
+        await self._load(self.call("Page.navigate", url=url))
 
-    async def _load(self, url: str) -> bool:
-        """Load a page; False: a network of another test has ended a request of it."""
-        self.loaded.clear()
-        self._is_cut_off = False
-        answer = await self.call("Page.navigate", url=url)
-        await self.loaded.wait()
-        return not self._is_cut_off and answer.get("errorText") != NETWORK_CHANGED
+    async def follow(self, act: str) -> None:
+        """Do what leads to another page, and wait until that page is loaded."""
+        await self._load(self._leave(act))
+
+    async def _leave(self, act: str) -> None:
+        with suppress(NavigatedAway):
+            await self.evaluate(act)
+
+    async def _load(self, navigation: Awaitable[object]) -> None:
+        """Load a page, again if the network of another test has ended a part of it."""
+        before = dict(self.requests)
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                self.loaded.clear()
+                self._is_cut_off = False
+                await navigation
+                await self.loaded.wait()
+                if not self._is_cut_off:
+                    return
+                self.requests = dict(before)
+                navigation = self.call("Page.reload")
 
     async def evaluate(self, expression: str) -> Any:  # noqa: ANN401 - whatever it is
         """The value of an expression of JavaScript; a promise is awaited."""
@@ -107,6 +123,8 @@ class Tab:
         try:
             async with asyncio.timeout(deadline_s):
                 while True:
+                    if self._is_cut_off:
+                        await self._load(self.call("Page.reload"))
                     with suppress(NavigatedAway):
                         value = await self.evaluate(condition)
                         if value:
@@ -189,10 +207,14 @@ NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 """Each network that another test creates or removes ends the requests under way."""
 
 
-def _is_cut_off(failed: Mapping[str, Any]) -> bool:
-    """Was it a part of the page? The page itself opens a lost stream again."""
-    is_part = failed["type"] in {"Document", "Script", "Stylesheet"}
-    return is_part and failed["errorText"] == NETWORK_CHANGED
+PARTS_OF_A_PAGE = frozenset({"Document", "Script", "Stylesheet"})
+"""What a page is not loaded without; the page itself opens a lost stream again."""
+
+
+def _is_cut_off(method: str, parameters: Mapping[str, Any]) -> bool:
+    """Has a network of another test ended the request?"""
+    is_failed = method == "Network.loadingFailed"
+    return is_failed and parameters["errorText"] == NETWORK_CHANGED
 
 
 def _is_complaint(method: str, parameters: Mapping[str, Any]) -> bool:

@@ -63,7 +63,7 @@ async def new_tab(browser: Browser, host: PageHost) -> Tab:
 
 def streams_of(*tabs: Tab) -> int:
     """Number of streams that the tabs have opened so far."""
-    return sum("/page/stream" in url for tab in tabs for url in tab.requests)
+    return sum("/page/stream" in url for tab in tabs for url in tab.requests.values())
 
 
 async def press(tab: Tab, *keys: str) -> None:
@@ -335,8 +335,8 @@ async def test_day_with_an_incident_opens_it(tab: Tab, host: PageHost) -> None:
     spoken = await label(tab)
     assert "available 99.72 %" in spoken
     assert spoken.endswith("incidents: 1")
-    await tab.evaluate("document.activeElement.click()")
-    await tab.wait_for("location.pathname.startsWith('/incidents/')")
+    await tab.follow("document.activeElement.click()")
+    assert await tab.evaluate("location.pathname.startsWith('/incidents/')")
     assert "electron-cash" in await tab.text("h1")
 
 
@@ -363,9 +363,8 @@ async def test_restart_names_what_objects_before_it_is_confirmed(
     host.fakes.world.fails(WALLET, Cause.REFUSED)
     await open_live(tab, host.url)
     button = "#x-electron-cash form[action$=restart] button"
-    await tab.evaluate(f"document.querySelector('{button}').click()")
-    await tab.wait_for("location.pathname === '/page/act/restart'")
-    await tab.wait_for("document.querySelector('h1') !== null")
+    await tab.follow(f"document.querySelector('{button}').click()")
+    assert await tab.evaluate("location.pathname") == "/page/act/restart"
     assert "Restart electron-cash?" in await tab.text("h1")
     assert "remedy_running" in await tab.text("main")
     assert host.fakes.events == []
@@ -377,12 +376,11 @@ async def test_visitor_signs_in_and_sees_the_controls(
     tab = await browser.new_tab()
     await open_live(tab, host.url)
     assert await tab.evaluate("document.querySelector('.acts')") is None
-    await tab.evaluate("document.querySelector('a[href^=\"/login\"]').click()")
-    await tab.wait_for("document.getElementById('token') !== null")
+    await tab.follow("document.querySelector('a[href^=\"/login\"]').click()")
     await tab.evaluate("document.getElementById('token').focus()")
     await tab.type(TOKEN)
-    await tab.evaluate("document.querySelector('main form').requestSubmit()")
-    await tab.wait_for("document.querySelector('.acts') !== null")
+    await tab.follow("document.querySelector('main form').requestSubmit()")
+    assert await tab.evaluate("document.querySelector('.acts') !== null")
     await tab.wait_for(LIVE)
     assert tab.complaints == []
 
