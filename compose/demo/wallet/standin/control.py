@@ -137,10 +137,13 @@ class Control(ThreadingHTTPServer):
         seconds = self.faults.seconds("stop_process")
         time.sleep(ANSWER_FIRST)
         self.faults.switch("stop_process", on=False)
-        if seconds:
-            continuing = f"sleep {seconds}; kill -CONT {os.getpid()}"
-            subprocess.Popen(["/bin/sh", "-c", continuing])  # noqa: S603
-        os.kill(os.getpid(), signal.SIGSTOP)
+        process_id = os.getpid()
+        if not seconds:
+            os.kill(process_id, signal.SIGSTOP)
+            return
+        # One shell does both: a late stop by this process would come after its end.
+        commands = f"kill -STOP {process_id}; sleep {seconds}; kill -CONT {process_id}"
+        subprocess.Popen(["/bin/sh", "-c", commands])  # noqa: S603
 
     def _die(self) -> None:
         time.sleep(ANSWER_FIRST)
