@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.repository import REPOSITORY
+from tests.support.reserved_port import ReservedPort
 
 SERVERS = REPOSITORY / ".servers"
 """scripts/redis puts them there."""
@@ -33,8 +34,8 @@ class RedisServer:
         assert self._program.exists(), "run scripts/redis first"
         self._folder = folder
         self._options = options
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self._reserved = ReservedPort()
+        self.port = self._reserved.number
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -81,8 +82,8 @@ def run_redis_server(
     folder: Path, name: str = "redis", *options: str
 ) -> Iterator[RedisServer]:
     server = RedisServer(name, folder, *options)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.kill()

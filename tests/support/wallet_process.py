@@ -16,17 +16,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from tests.support.repository import REPOSITORY
+from tests.support.reserved_port import ReservedPort
 
 WALLET = REPOSITORY / "compose" / "demo" / "wallet"
 USER, PASSWORD = "bchrpc", "right"
 DEADLINE = 30.0
 
 Json: TypeAlias = Any
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def eventually(condition: Callable[[], bool], within: float = DEADLINE) -> float:
@@ -53,9 +49,17 @@ class Answer:
 class Daemon:
     data_dir: Path
     env: dict[str, str]
-    rpc_port: int = field(default_factory=free_port)
-    control_port: int = field(default_factory=free_port)
+    reserved_rpc: ReservedPort = field(default_factory=ReservedPort)
+    reserved_control: ReservedPort = field(default_factory=ReservedPort)
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def rpc_port(self) -> int:
+        return self.reserved_rpc.number
+
+    @property
+    def control_port(self) -> int:
+        return self.reserved_control.number
 
     def run(self, **env: str) -> "Daemon":
         self.process = subprocess.Popen(

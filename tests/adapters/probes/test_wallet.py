@@ -4,10 +4,9 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ from tests.support.probe_servers import (
     rpc_error,
     run_server,
 )
-from tests.support.repository import REPOSITORY
+from tests.support.wallet_process import PASSWORD, USER, Daemon
 
 pytestmark = pytest.mark.usefixtures("steady_time")
 
@@ -375,51 +374,22 @@ async def test_probe_that_gets_no_turn_is_unknown(
 
 # The stand-in: the real daemon's own server library, one thread, backlog 5
 
-ROOT = REPOSITORY
-PASSWORD = "right"
 
-
-class StandIn:
-    def __init__(self, data_dir: Path, ports: tuple[int, int]) -> None:
-        self.rpc_port, control_port = ports
-        self.env = os.environ | {
-            "RPC_HOST": "127.0.0.1",
-            "RPC_USER": "bchrpc",
-            "RPC_PASSWORD": PASSWORD,
-            "RPC_PORT": str(self.rpc_port),
-            "CONTROL_HOST": "127.0.0.1",
-            "CONTROL_PORT": str(control_port),
-            "DATA_DIR": str(data_dir),
-            "BOOT_SECONDS": "0",
-        }
-        self.process = self.run("daemon")
-
-    def run(self, *arguments: str) -> subprocess.Popen[bytes]:
-        script = ROOT / "compose" / "demo" / "wallet" / "wallet.py"
-        return subprocess.Popen([sys.executable, script, *arguments], env=self.env)
-
-    def fault(self, *arguments: str) -> None:
-        assert self.run("fault", *arguments).wait(30) == 0
-
-    def settings(self, **changes: Any) -> ElectronCashProbe:
-        fields: dict[str, Any] = {
-            "url": f"http://127.0.0.1:{self.rpc_port}/",
-            "credentials": Credentials("bchrpc", PASSWORD),
-            "timeout_s": 20.0,
-        }
-        return ElectronCashProbe(**fields | changes)
+def settings_of(daemon: Daemon, **changes: Any) -> ElectronCashProbe:
+    """Settings of a probe of the stand-in."""
+    fields: dict[str, Any] = {
+        "url": f"http://127.0.0.1:{daemon.rpc_port}/",
+        "credentials": Credentials(USER, PASSWORD),
+        "timeout_s": 20.0,
+    }
+    return ElectronCashProbe(**fields | changes)
 
 
 @pytest.fixture
-def stand_in(
-    tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
-) -> Iterator[StandIn]:
-    ports = unused_tcp_port_factory(), unused_tcp_port_factory()
-    daemon = StandIn(tmp_path, ports)
+def stand_in(tmp_path: Path) -> Iterator[Daemon]:
+    daemon = Daemon(tmp_path, {}).run()
     yield daemon
-    daemon.process.send_signal(signal.SIGCONT)
-    daemon.process.kill()
-    daemon.process.wait(30)
+    daemon.kill()
 
 
 async def until(
@@ -453,9 +423,10 @@ def status_of(task: Path) -> str:
 
 
 async def test_stand_in_is_judged_from_its_start_to_its_stop(
-    prober: ProbeRunner, stand_in: StandIn
+    prober: ProbeRunner, stand_in: Daemon
 ) -> None:
-    settings = stand_in.settings()
+    settings = settings_of(stand_in)
+    assert stand_in.process is not None
     await until(prober, settings, Cause.WALLET_NOT_LOADED)
     assert await prober.wallet_control.load_wallets(settings, CONTAINER, (), 20.0) == ()
     healthy = await until(prober, settings, None)
@@ -465,9 +436,9 @@ async def test_stand_in_is_judged_from_its_start_to_its_stop(
     assert healthy.wallet.balance.confirmed.is_finite()
 
     for wrong, cause in [
-        (stand_in.settings(credentials=Credentials("bchrpc", "wrong")), Cause.AUTH),
-        (stand_in.settings(credentials=None), Cause.AUTH),
-        (stand_in.settings(url=settings.url + "elsewhere"), Cause.MISCONFIGURED),
+        (settings_of(stand_in, credentials=Credentials("bchrpc", "wrong")), Cause.AUTH),
+        (settings_of(stand_in, credentials=None), Cause.AUTH),
+        (settings_of(stand_in, url=settings.url + "elsewhere"), Cause.MISCONFIGURED),
     ]:
         assert (await prober.probe(wrong, CONTAINER)).cause is cause
     unknown_method = JsonRpcProbe(
@@ -477,13 +448,13 @@ async def test_stand_in_is_judged_from_its_start_to_its_stop(
     assert outcome.cause is Cause.MISCONFIGURED
 
     await asyncio.to_thread(freeze, stand_in.process.pid)
-    frozen = await prober.probe(stand_in.settings(timeout_s=0.5), CONTAINER)
+    frozen = await prober.probe(settings_of(stand_in, timeout_s=0.5), CONTAINER)
     assert frozen.cause is Cause.HUNG
-    os.kill(stand_in.process.pid, signal.SIGCONT)
+    stand_in.signal(signal.SIGCONT)
     await until(prober, settings, None)
 
     await prober.wallet_control.stop(settings, CONTAINER, 20.0)
-    assert await asyncio.to_thread(stand_in.process.wait, 30) == 0
+    assert await asyncio.to_thread(stand_in.wait_for_exit) == 0
     assert (await prober.probe(settings, CONTAINER)).cause is Cause.REFUSED
 
 
@@ -501,9 +472,9 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_each_fault_of_the_stand_in_has_its_cause(
-    prober: ProbeRunner, stand_in: StandIn, fault: str
+    prober: ProbeRunner, stand_in: Daemon, fault: str
 ) -> None:
-    settings = stand_in.settings(timeout_s=2.0)
+    settings = settings_of(stand_in, timeout_s=2.0)
     await until(prober, settings, Cause.WALLET_NOT_LOADED)
     assert await prober.wallet_control.load_wallets(settings, CONTAINER, (), 20.0) == ()
     await until(prober, settings, None)
