@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 import trustme
 
+from tests.support.probe_servers import refused_port
 from tests.support.repository import REPOSITORY
 
 SCRIPT = REPOSITORY / "healthcheck.py"
@@ -90,14 +91,21 @@ def request_on(connection: socket.socket) -> tuple[str, str]:
     """The head and the body of one request."""
     received = b""
     while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
+        received += receive_more(connection)
     head, _, body = received.partition(b"\r\n\r\n")
     for line in head.decode().split("\r\n"):
         name, _, value = line.partition(": ")
         if name.lower() == "content-length":
             while len(body) < int(value):
-                body += connection.recv(65536)
+                body += receive_more(connection)
     return head.decode(), body.decode()
+
+
+def receive_more(connection: socket.socket) -> bytes:
+    more = connection.recv(65536)
+    if not more:
+        raise ConnectionError("the client left before its request was complete")
+    return more
 
 
 def answers(status: int, body: str = "{}", heads: list[str] | None = None) -> Serve:
@@ -204,9 +212,8 @@ def test_liveness_without_a_usable_answer_is_0() -> None:
 
 
 def test_refused_connection_is_1() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    result = run(listen=f"127.0.0.1:{port}")
+    with refused_port() as port:
+        result = run(listen=f"127.0.0.1:{port}")
     assert (result.status, result.line) == (
         1,
         f"http://127.0.0.1:{port}/livez: connection refused",

@@ -16,6 +16,7 @@ from tests.support.offsite_server import (
     OffsiteServer,
     run_offsite_server,
 )
+from tests.support.probe_servers import refused_port
 
 NAME = "20261130T143000Z-wallet.age"
 STORED = b"age-encryption.org/v1" + bytes(range(256)) * 16
@@ -126,6 +127,6 @@ async def test_a_silent_place_ends_at_the_deadline(place: OffsiteServer) -> None
 
 
 async def test_a_place_that_refuses_connections_is_an_error() -> None:
-    async with run_offsite_server() as server:
-        url = server.url
-    assert "ClientConnectorError" in await refuse(OffsiteSettings(f"{url}/dav/"))
+    with refused_port() as port:
+        settings = OffsiteSettings(f"http://127.0.0.1:{port}/dav/")
+        assert "ClientConnectorError" in await refuse(settings)

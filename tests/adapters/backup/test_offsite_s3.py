@@ -12,6 +12,7 @@ from sidecar.core.backup.edges import BackupEdgeError
 from sidecar.core.model.backup_settings import OffsiteSettings
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import NO_REASON
+from tests.support.probe_servers import refused_port
 from tests.support.s3_server import S3Server, run_s3_server
 
 NAME = "20261130T143000Z-wallet.age"
@@ -65,4 +66,6 @@ async def test_a_server_that_is_not_there_or_silent_is_an_error(
         host, port = silent.getsockname()
         place = replace(bucket_server.place(), endpoint=f"http://{host}:{port}")
         assert "no answer within 2 s" in await refuse(place, deadline_s=2.0)
-    assert "MaxRetryError" in await refuse(place)
+    with refused_port() as port:
+        place = replace(place, endpoint=f"http://127.0.0.1:{port}")
+        assert "MaxRetryError" in await refuse(place)
