@@ -51,6 +51,7 @@ class SidecarHost:
             "SIDECAR_STATE_DIR": str(folder / "state"),
         }
         self.log_lines: list[str] = []
+        self._log_readers: dict[int, threading.Thread] = {}
         self._processes = processes
 
     def config(self, **settings: object) -> str:
@@ -75,17 +76,25 @@ class SidecarHost:
     def start_serving(self, **environ: str) -> subprocess.Popen[str]:
         """Start a process, wait until it answers, and keep its log."""
         process = self.start(**environ)
-        listener = threading.Thread(target=self._listen, args=(process,), daemon=True)
-        listener.start()
+        reader = threading.Thread(target=self._read_log, args=(process,), daemon=True)
+        reader.start()
+        self._log_readers[process.pid] = reader
         # At the end the process is killed, its log is read, then it is closed.
-        self._processes.callback(listener.join, DEADLINE_S)
+        self._processes.callback(reader.join, DEADLINE_S)
         self._processes.callback(process.kill)
         self.until("it answers", lambda: self.get("/livez").status == 200)
         return process
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
+    def _read_log(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
         self.log_lines.extend(process.stderr)
+
+    def stop(self, process: subprocess.Popen[str]) -> int:
+        """Send SIGTERM; return the exit code once the log is read to its end."""
+        process.send_signal(signal.SIGTERM)
+        exit_code = process.wait(DEADLINE_S)
+        self._log_readers[process.pid].join(DEADLINE_S)
+        return exit_code
 
     def get(self, path: str, **headers: str) -> Answer:
         return self._ask(urllib.request.Request(self.url + path, headers=headers))
@@ -131,9 +140,3 @@ def wait_for_exit(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Exit code and error output of a process, once it has ended."""
     _, output = process.communicate(timeout=DEADLINE_S)
     return process.returncode, output
-
-
-def stop_process(process: subprocess.Popen[str]) -> int:
-    """Send SIGTERM and return the exit code."""
-    process.send_signal(signal.SIGTERM)
-    return process.wait(DEADLINE_S)

@@ -16,7 +16,6 @@ from tests.support.sidecar_host import (
     WALLET_ID,
     SidecarHost,
     own_host,
-    stop_process,
     wait_for_exit,
 )
 from tests.support.stored_world import StoredWorld, append_all, open_test_store
@@ -33,7 +32,7 @@ def test_a_second_sidecar_on_the_same_state_ends_with_status_3(
     assert status == 3
     assert str(sidecar_host.folder / "state") in output
     assert sidecar_host.get("/livez").status == 200
-    assert stop_process(first) == 0
+    assert sidecar_host.stop(first) == 0
 
 
 def test_sidecar_watches_and_reports_an_unusable_state_directory(
@@ -51,7 +50,7 @@ def test_sidecar_watches_and_reports_an_unusable_state_directory(
     assert str(sidecar_host.folder / "file") in store["reason"]
     assert sidecar_host.target("electron-cash")["restarts"]["in_window"] == 2
     assert sidecar_host.get("/livez").status == 200
-    assert stop_process(process) == 0
+    assert sidecar_host.stop(process) == 0
     log = "".join(sidecar_host.log_lines)
     assert "the store cannot be written, watching goes on from memory" in log
     assert "the key of the links in messages cannot be kept" in log
@@ -216,6 +215,10 @@ def test_metrics_report_notifications_engine_and_configuration(
         SIDECAR_CONFIG=sidecar_host.config(notify={"channels": {"ops": {"url": url}}})
     )
     sidecar_host.wait_until_ready()
+    sidecar_host.until(
+        "the loop has heard that the engine answers",
+        lambda: "\nsidecar_engine_up 1.0\n" in sidecar_host.get("/metrics").text,
+    )
     text = sidecar_host.get("/metrics").text
     samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
     assert (
@@ -258,7 +261,7 @@ async def test_sidecar_records_its_watch_periods_and_deletes_old_incidents(
         "the old incident is forgotten",
         lambda: sidecar_host.get("/api/v1/incidents").json == {"incidents": []},
     )
-    assert await asyncio.to_thread(stop_process, process) == 0
+    assert await asyncio.to_thread(sidecar_host.stop, process) == 0
     async with open_test_store(state_dir) as store:
         (period,) = await store.journal.monitored_intervals(began - 1.0, time.time())
     assert began - 1.0 < period.from_wall <= period.until_wall < time.time()
@@ -273,7 +276,7 @@ def test_the_log_is_json_in_a_pipe_and_text_where_asked_for(
     lines_by_format = {}
     for form in ("", "text"):
         sidecar_host.log_lines.clear()
-        stop_process(sidecar_host.start_serving(SIDECAR_LOG_FORMAT=form))
+        sidecar_host.stop(sidecar_host.start_serving(SIDECAR_LOG_FORMAT=form))
         lines_by_format[form] = list(sidecar_host.log_lines)
     assert all(json.loads(line)["level"] for line in lines_by_format[""])
     assert any("watches the stack shop" in line for line in lines_by_format["text"])
@@ -281,7 +284,7 @@ def test_the_log_is_json_in_a_pipe_and_text_where_asked_for(
 
 
 def test_log_level_suppresses_lower_levels(sidecar_host: SidecarHost) -> None:
-    stop_process(sidecar_host.start_serving(SIDECAR_LOG_LEVEL="error"))
+    sidecar_host.stop(sidecar_host.start_serving(SIDECAR_LOG_LEVEL="error"))
     assert sidecar_host.log_lines == []
 
 
@@ -370,7 +373,7 @@ def test_restart_count_survives_a_new_process_in_another_mode(
 ) -> None:
     process = watch_unhealthy_container(sidecar_host, "act")
     sidecar_host.until("it is counted", lambda: count_restarts(sidecar_host) == 1)
-    assert stop_process(process) == 0
+    assert sidecar_host.stop(process) == 0
     watch_unhealthy_container(sidecar_host, "observe")
     assert sidecar_host.get("/api/v1/status").json["mode"] == "observe"
     sidecar_host.until("it is seen again", lambda: count_restarts(sidecar_host) == 1)
@@ -381,7 +384,8 @@ def test_feed_and_badges_of_a_running_sidecar_show_its_incident(
 ) -> None:
     watch_unhealthy_container(sidecar_host, "observe")
     sidecar_host.until(
-        "an incident is open", lambda: bool(sidecar_host.target("web").get("incident"))
+        "an incident is on record",
+        lambda: bool(sidecar_host.get("/api/v1/incidents").json["incidents"]),
     )
     target = sidecar_host.target("web")
     feed = sidecar_host.get("/feed.atom")
@@ -515,7 +519,7 @@ def test_no_secret_is_in_any_page_log_or_stored_file(sidecar_host: SidecarHost) 
     of_incident = f"/api/v1/incidents/{incident}"
     paths = (*PAGES, of_incident, f"{of_incident}/postmortem")
     texts = {path: sidecar_host.get(path, **right).text for path in paths}
-    assert stop_process(process) == 0
+    assert sidecar_host.stop(process) == 0
     texts["the log"] = "".join(sidecar_host.log_lines)
     for file in (sidecar_host.folder / "state").glob("sidecar.db*"):
         texts[file.name] = file.read_bytes().decode("utf-8", "replace")
@@ -545,7 +549,7 @@ async def test_the_heartbeat_goes_outside_and_fails_with_the_engine(
         await wait_for_request(http_receiver, "/ping")
         sidecar_host.engine.stop()
         await wait_for_request(http_receiver, "/ping/fail")
-        assert await asyncio.to_thread(stop_process, process) == 0
+        assert await asyncio.to_thread(sidecar_host.stop, process) == 0
     assert {request.host for request in http_receiver.requests} == {"dead-man.invalid"}
 
 

@@ -1,6 +1,7 @@
 """The control socket of the whole process, and the real command line beside it."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 
@@ -12,7 +13,6 @@ from tests.support.sidecar_host import (
     WALLET_ID,
     SidecarHost,
     own_host,
-    stop_process,
 )
 
 
@@ -34,6 +34,17 @@ def watch_one_target(host: SidecarHost) -> None:
     host.environ["SIDECAR_CONFIG"] = host.config(targets=targets)
 
 
+def wait_for_control_socket(host: SidecarHost) -> None:
+    """Wait until a process listens at the control socket: later than at its port."""
+    path = str(host.folder / "state" / "sidecar.sock")
+
+    def is_served() -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(path) == 0
+
+    host.until("the control socket is served", is_served)
+
+
 def test_command_beside_the_process_needs_no_token(sidecar_host: SidecarHost) -> None:
     watch_one_target(sidecar_host)
     process = sidecar_host.start_serving()
@@ -49,13 +60,14 @@ def test_command_beside_the_process_needs_no_token(sidecar_host: SidecarHost) ->
         "all targets: paused until resumed\n",
     )
     assert sidecar_host.target("electron-cash")["paused"]
-    assert stop_process(process) == 0
+    assert sidecar_host.stop(process) == 0
     assert not (sidecar_host.folder / "state" / "sidecar.sock").exists()
 
 
 def test_socket_of_a_killed_process_is_replaced(sidecar_host: SidecarHost) -> None:
     watch_one_target(sidecar_host)
     first = sidecar_host.start_serving()
+    wait_for_control_socket(sidecar_host)
     first.kill()
     first.wait(DEADLINE_S)
     assert (sidecar_host.folder / "state" / "sidecar.sock").exists()
@@ -64,6 +76,7 @@ def test_socket_of_a_killed_process_is_replaced(sidecar_host: SidecarHost) -> No
     assert sidecar_host.url in result.stderr
 
     sidecar_host.start_serving()
+    wait_for_control_socket(sidecar_host)
 
     assert run_command(sidecar_host, "resume", "--all").returncode == 0
 
@@ -81,7 +94,7 @@ def test_link_in_place_of_the_socket_is_refused_and_left(
     result = run_command(sidecar_host, "status")
     assert result.returncode == 2
     assert "is not the socket that a sidecar makes there" in result.stderr
-    assert stop_process(process) == 0
+    assert sidecar_host.stop(process) == 0
     assert (state_dir / "sidecar.sock").is_symlink()
     assert not aim.exists()
     assert "there is no control socket" in "".join(sidecar_host.log_lines)

@@ -186,7 +186,8 @@ def test_running_sidecar_says_what_it_cannot_do(
 def test_status_command_has_the_reason_of_an_unknown_target(
     limited_host: SidecarHost,
 ) -> None:
-    assert "not on the list" in status_command(limited_host)
+    reason = f"not on the list ({names_of(Feature.EXEC)[0]})"
+    limited_host.until(reason, lambda: reason in status_command(limited_host))
 
 
 # --- what a running Sidecar seldom does

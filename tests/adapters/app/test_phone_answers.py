@@ -212,7 +212,11 @@ async def test_health_of_the_channel_says_why_no_answers_are_received(
         ops = await asyncio.to_thread(part, sidecar_host, "notify ops")
         assert not ops["ok"]
         assert TELEGRAM_TOKEN not in ops["reason"]
-    assert any(words in line for line in sidecar_host.log_lines)
+    await wait(
+        sidecar_host,
+        "the problem is in the log",
+        lambda: any(words in line for line in sidecar_host.log_lines),
+    )
 
 
 async def test_secrets_are_in_no_process_list_metric_or_page(

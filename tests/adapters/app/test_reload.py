@@ -19,7 +19,6 @@ from tests.support.sidecar_host import (
     WALLET_ID,
     SidecarHost,
     own_host,
-    stop_process,
     wait_for_exit,
 )
 
@@ -78,6 +77,7 @@ def test_a_reload_with_faults_says_them_all_and_changes_nothing(
 ) -> None:
     start_sidecar(sidecar_host, **GOOD)
     sidecar_host.wait_until_ready()
+    sidecar_host.until("it lists", lambda: target_names(sidecar_host) == {"web"})
     sidecar_host.config(mode="obsrve", targets={"web": {"prob": {}}})
     refused = sidecar_host.post("/api/v1/reload", **WITH_TOKEN)
     assert refused.status == 409
@@ -150,7 +150,7 @@ def test_a_start_with_a_faulty_file_runs_with_the_last_good_settings(
     process = start_sidecar(sidecar_host, **GOOD)
     sidecar_host.wait_until_ready()
     assert settings_part(sidecar_host)["ok"]
-    assert stop_process(process) == 0
+    assert sidecar_host.stop(process) == 0
     start_sidecar(sidecar_host, **TYPO)
     sidecar_host.until("it lists", lambda: target_names(sidecar_host) == {"web"})
     assert status(sidecar_host)["mode"] == "observe"
@@ -179,7 +179,7 @@ def test_the_last_good_text_is_that_of_the_last_file_that_was_taken(
     assert sidecar_host.post("/api/v1/reload", **WITH_TOKEN).status == 200
     sidecar_host.config(**TYPO)
     assert sidecar_host.post("/api/v1/reload", **WITH_TOKEN).status == 409
-    assert stop_process(process) == 0
+    assert sidecar_host.stop(process) == 0
     start_sidecar(sidecar_host, **TYPO)
     sidecar_host.until("it lists", lambda: target_names(sidecar_host) == {"web"})
     assert status(sidecar_host)["mode"] == "observe"
@@ -190,7 +190,7 @@ def test_a_file_that_is_gone_is_a_fault_like_any_other(
 ) -> None:
     process = start_sidecar(sidecar_host, **GOOD)
     sidecar_host.wait_until_ready()
-    assert stop_process(process) == 0
+    assert sidecar_host.stop(process) == 0
     (sidecar_host.folder / "sidecar.yaml").unlink()
     sidecar_host.start_serving(SIDECAR_CONFIG=str(sidecar_host.folder / "sidecar.yaml"))
     sidecar_host.until("it lists", lambda: target_names(sidecar_host) == {"web"})
@@ -202,7 +202,7 @@ def test_a_fault_of_the_environment_is_refused_with_every_file(
 ) -> None:
     process = start_sidecar(sidecar_host, **GOOD)
     sidecar_host.wait_until_ready()
-    assert stop_process(process) == 0
+    assert sidecar_host.stop(process) == 0
     again = sidecar_host.start(
         SIDECAR_CONFIG=sidecar_host.config(**TYPO), SIDECAR_LOG_LEVEL="loud"
     )
@@ -263,11 +263,11 @@ async def test_channel_gets_messages_of_a_faulty_file_and_of_its_repair(
         good = {**GOOD, "notify": {"channels": channels}}
         process = await asyncio.to_thread(start_sidecar, sidecar_host, **good)
         await asyncio.to_thread(wait_for_first_clean_up, sidecar_host)
-        assert await asyncio.to_thread(stop_process, process) == 0
+        assert await asyncio.to_thread(sidecar_host.stop, process) == 0
         typo = {**good, "mode": "obsrve"}
         process = await asyncio.to_thread(start_sidecar, sidecar_host, **typo)
         (first,) = await wait_for_messages(http_receiver, 1)
-        assert await asyncio.to_thread(stop_process, process) == 0
+        assert await asyncio.to_thread(sidecar_host.stop, process) == 0
         await asyncio.to_thread(start_sidecar, sidecar_host, **typo)
         sidecar_host.config(**good)
         response = await asyncio.to_thread(

@@ -21,9 +21,12 @@ WATCHDOG_S = 0.6
 WITHIN_S = 60.0
 # SIGUSR1 keeps the loop's thread busy; the other threads go on.
 PROGRAM = """
-import signal, sys, time
+import os, signal, sys, time
 from sidecar.__main__ import main
-signal.signal(signal.SIGUSR1, lambda *_: time.sleep(60))
+def be_busy(*_):
+    os.write(2, b"the loop is busy\\n")
+    time.sleep(60)
+signal.signal(signal.SIGUSR1, be_busy)
 sys.argv = ["sidecar", "run"]
 sys.exit(main())
 """
@@ -120,7 +123,7 @@ def test_stuck_loop_stops_the_proof_of_life_and_shows_its_stack(
 ) -> None:
     assert "READY=1" in manager.receive()
     manager.process.send_signal(signal.SIGUSR1)
-    time.sleep(WATCHDOG_S)  # what was sent before the signal arrived
+    assert "the loop is busy\n" in iter(manager.journal.readline, "")
     manager.receive_all()
 
     with pytest.raises(TimeoutError):

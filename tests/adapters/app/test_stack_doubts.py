@@ -60,9 +60,10 @@ def test_stack_with_a_target_is_not_warned_about(
     raw = neighbour(WALLET_ID, "shop", **{label: "true"})
     raw["State"]["Health"] = healthy
     sidecar_host.engine.add(raw)
-    sidecar_host.start_serving(SIDECAR_WATCH_LABEL=label)
+    process = sidecar_host.start_serving(SIDECAR_WATCH_LABEL=label)
     sidecar_host.wait_until_ready()
     sidecar_host.until("it lists", lambda: bool(sidecar_host.target("electron-cash")))
+    assert sidecar_host.stop(process) == 0
     assert not any("projects seen" in line for line in sidecar_host.log_lines)
 
 
