@@ -384,7 +384,7 @@ async def on_terminal(
         assert await process.wait() == 0
     os.close(terminal)
     try:
-        return os.read(controller, 65536).decode()
+        return read_to_end(controller).decode()
     finally:
         os.close(controller)
 
@@ -404,7 +404,7 @@ async def test_watching_on_a_terminal_redraws_until_ctrl_c(
     os.close(terminal)
     screen = b""
     async with asyncio.timeout(DEADLINE_S):
-        while screen.count(b"stack oratio") < 2:
+        while screen.count(b"stack oratio") < 2 or screen.count(b"healthy") < 4:
             screen += await asyncio.to_thread(os.read, controller, 65536)
         process.send_signal(signal.SIGINT)
         end = asyncio.create_task(asyncio.to_thread(read_to_end, controller))
