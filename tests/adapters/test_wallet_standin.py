@@ -255,6 +255,11 @@ def methods(daemon: Daemon) -> list[str]:
     return [call["method"] for call in daemon.control("GET", "/calls")["calls"]]
 
 
+def wait_until_synchronized(daemon: Daemon) -> None:
+    """Wait for its synchronizer, which comes to a loaded wallet a moment later."""
+    eventually(lambda: list(daemon.result("getinfo")["wallets"].values()) == [True])
+
+
 # Wallets
 
 
@@ -269,9 +274,7 @@ def test_after_a_start_no_wallet_is_loaded(started_daemon: Daemon) -> None:
         "confirmed": "1.5",
         "unconfirmed": "0.25",
     }
-    eventually(
-        lambda: list(started_daemon.result("getinfo")["wallets"].values()) == [True]
-    )
+    wait_until_synchronized(started_daemon)
 
 
 def test_wallet_call_before_a_load_ends_the_daemon_with_the_newest_library(
@@ -415,7 +418,9 @@ def test_a_failed_load_by_method_or_password_keeps_the_current_wallet(
 def test_the_other_subcommands_of_the_daemon_call(
     started_daemon: Daemon,
 ) -> None:
+    started_daemon.fault("stale_height")
     started_daemon.result("load_wallet")
+    wait_until_synchronized(started_daemon)
     info = started_daemon.result("getinfo")
     path = info.pop("default_wallet")
     assert started_daemon.subcommand("status") == info
@@ -574,6 +579,7 @@ def test_an_old_stale_lock_does_not_delay_the_start(
 def test_a_second_daemon_on_the_same_data_ends_with_status_0(
     started_daemon: Daemon,
 ) -> None:
+    assert started_daemon.result("ping") is True  # its address is recorded by then
     second = Daemon(started_daemon.data_dir, {}).run()
     assert second.wait_for_exit() == 0
     assert started_daemon.result("ping") is True
@@ -669,9 +675,7 @@ def test_a_syncing_wallet_is_not_up_to_date(started_daemon: Daemon) -> None:
     time.sleep(0.3)
     assert list(started_daemon.result("getinfo")["wallets"].values()) == [False]
     started_daemon.fault("syncing", on=False)
-    eventually(
-        lambda: list(started_daemon.result("getinfo")["wallets"].values()) == [True]
-    )
+    wait_until_synchronized(started_daemon)
 
 
 def test_heights_advance_and_a_stale_one_does_not(daemon: Daemon) -> None:
