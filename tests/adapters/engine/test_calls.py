@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -215,46 +216,54 @@ async def test_command_without_end_is_distinguished_from_a_silent_engine(
         assert requests[-1] == ("exec", "timeout")
 
 
+@contextmanager
+def run_server_of_endless_commands() -> Iterator[EngineServer]:
+    """A server for one try: a late request of an earlier try is not counted."""
+    with run_engine_server() as server:
+        server.add(raw_container(OWN))
+        server.exec_code = None
+        yield server
+
+
 async def test_a_command_that_still_runs_is_not_started_again(
-    server: EngineServer, requests: Requests
+    requests: Requests,
 ) -> None:
     """A probe that hangs must not fill the container with processes."""
 
     async def execute_again(deadline_s: float) -> None:
-        server.exec_code = None
-        server.requests.clear()
-        async with open_engine(link_to(server, requests)) as engine:
-            for message in ("did not end in time", "from an earlier time still runs"):
-                with pytest.raises(CommandTimeout, match=message):
-                    await engine.execute(OWN, ("sleep", "60"), deadline_s)
-            assert server.count_requests(f"{OWN}/exec") == 1
-            with pytest.raises(CommandTimeout, match="did not end"):
-                await engine.execute(OWN, ("another",), deadline_s)
-            server.exec_code = 0
-            for _ in range(2):
-                result = await engine.execute(OWN, ("sleep", "60"), 20.0)
-                assert result.exit_code == 0
-            assert server.count_requests(f"{OWN}/exec") == 4
+        with run_server_of_endless_commands() as server:
+            async with open_engine(link_to(server, requests)) as engine:
+                for message in (
+                    "did not end in time",
+                    "from an earlier time still runs",
+                ):
+                    with pytest.raises(CommandTimeout, match=message):
+                        await engine.execute(OWN, ("sleep", "60"), deadline_s)
+                assert server.count_requests(f"{OWN}/exec") == 1
+                with pytest.raises(CommandTimeout, match="did not end"):
+                    await engine.execute(OWN, ("another",), deadline_s)
+                server.exec_code = 0
+                for _ in range(2):
+                    result = await engine.execute(OWN, ("sleep", "60"), 20.0)
+                    assert result.exit_code == 0
+                assert server.count_requests(f"{OWN}/exec") == 4
 
     await with_time_enough(execute_again, EngineError)
 
 
 async def test_a_command_of_an_earlier_run_of_the_container_is_forgotten(
-    server: EngineServer, requests: Requests
+    requests: Requests,
 ) -> None:
-    server.exec_code = None
-
     async def execute_twice(deadline_s: float) -> None:
-        server.requests.clear()
-        server.say.clear()
-        async with open_engine(link_to(server, requests)) as engine:
-            with pytest.raises(CommandTimeout):
-                await engine.execute(OWN, ("sleep", "60"), deadline_s)
-            not_found = b'{"message": "No such exec instance"}'
-            server.say["/exec/e1/json"] = (404, not_found)
-            with pytest.raises(CommandTimeout, match="did not end"):
-                await engine.execute(OWN, ("sleep", "60"), deadline_s)
-        assert server.count_requests(f"{OWN}/exec") == 2
+        with run_server_of_endless_commands() as server:
+            async with open_engine(link_to(server, requests)) as engine:
+                with pytest.raises(CommandTimeout):
+                    await engine.execute(OWN, ("sleep", "60"), deadline_s)
+                not_found = b'{"message": "No such exec instance"}'
+                server.say["/exec/e1/json"] = (404, not_found)
+                with pytest.raises(CommandTimeout, match="did not end"):
+                    await engine.execute(OWN, ("sleep", "60"), deadline_s)
+            assert server.count_requests(f"{OWN}/exec") == 2
 
     await with_time_enough(execute_twice, EngineError)
 

@@ -135,10 +135,10 @@ async def test_refused_optional_calls_leave_facts_unknown(
 async def test_clock_and_folder_of_the_engine_are_read(
     server: EngineServer, requests: Requests
 ) -> None:
+    began = time.monotonic()
     at = datetime.now(UTC) + timedelta(hours=1)
     info = {"SystemTime": at.isoformat(), "DockerRootDir": "/var/lib/docker"}
     server.say["/info"] = (200, json.dumps(info).encode())
-    began = time.monotonic()
     result = await survey(server, requests)
     took_s = time.monotonic() - began
     assert result.clock_ahead_s == pytest.approx(3600.0, abs=took_s + 0.1)

@@ -44,7 +44,7 @@ async def test_watcher_ends_when_cancelled_while_an_event_arrives(steps: int) ->
             first_list.set()
 
     running = asyncio.create_task(EngineWatcher(engine, clock, post, no_targets).run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await first_list.wait()
 
     engine.start_by_operator("c1")

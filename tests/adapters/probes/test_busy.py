@@ -165,7 +165,7 @@ class WatchedWorld:
 async def test_watcher_asks_until_the_restart_begins_and_then_stops() -> None:
     asker = ScriptedAsker(BUSY, BUSY, FREE)
     watched = WatchedWorld(asker)
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(20.0):
         watched.post(PlannedRestartDue(watched.world.now, SERVICE.name))
         await watched.has_acted.wait()
     assert asker.asked == 3

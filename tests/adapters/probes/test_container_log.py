@@ -21,18 +21,26 @@ from sidecar.core.ports.engine import EngineForbidden, EngineTimeout
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.status.network_reach import find_surroundings
 from sidecar.probes.kinds.container_log import UNREAD_S
-from sidecar.probes.log_watch import STORE_EVERY_S, LogWatch
+from sidecar.probes.log_watch import STORE_EVERY_S, UNASKED_S, LogWatch
 from sidecar.probes.probe_target import probe_target
 from sidecar.probes.prober import ProbeRunner
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.engine_connection import (
     OWN,
+    WITHIN_S,
     link_to,
     open_engine,
     run_engine_server,
     until,
 )
 from tests.support.engine_server import frame_output, raw_container
-from tests.support.fakes import EPOCH, FakeClock, FakeEngine, a_container
+from tests.support.fakes import (
+    EPOCH,
+    FakeClock,
+    FakeEngine,
+    LoopClock,
+    a_container,
+)
 
 CONTAINER = a_container(started_at=EPOCH)
 ERRORS = LogProbe(patterns=("error",), cooldown_s=60.0)
@@ -244,16 +252,21 @@ async def test_clock_of_the_engine_decides(
     assert (await look(prober)).warnings == ()
 
 
-async def test_log_that_no_probe_asks_for_is_read_no_longer(
-    engine: FakeEngine, clock: FakeClock
-) -> None:
-    watch = LogWatch(engine, clock, str, LogMark("c1"), unasked_s=0.02)
-    await watch.judge(ERRORS, CONTAINER)
-    assert engine.count_log_readers("c1")
-    await until(lambda: not engine.count_log_readers("c1"))
-    await watch.judge(ERRORS, CONTAINER)
-    assert engine.count_log_readers("c1"), "the next probe opens it again"
-    await watch.close()
+def test_log_that_no_probe_asks_for_is_read_no_longer() -> None:
+    async def story() -> None:
+        clock = LoopClock()
+        engine = FakeEngine(clock, CONTAINER)
+        watch = LogWatch(engine, clock, str, LogMark("c1"))
+        await watch.judge(ERRORS, CONTAINER)
+        await asyncio.sleep(UNASKED_S - 1.0)
+        assert engine.count_log_readers("c1")
+        await asyncio.sleep(2.0)
+        assert not engine.count_log_readers("c1")
+        await watch.judge(ERRORS, CONTAINER)
+        assert engine.count_log_readers("c1"), "the next probe opens it again"
+        await watch.close()
+
+    run_virtual(story())
 
 
 async def test_container_that_is_gone_is_followed_no_longer(
@@ -305,7 +318,7 @@ async def test_lines_are_judged_in_the_thread_that_reads_them() -> None:
             await runner.probe(settings, container)
             await until(lambda: server.followers == 1)
             server.write_log(frame_output(f"{stamp} an error occurred\n".encode()))
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(WITHIN_S):
                 while not (await runner.probe(settings, container)).warnings:  # noqa: ASYNC110 - read in a thread
                     await asyncio.sleep(0.01)
             await runner.close()
