@@ -1,7 +1,6 @@
 """A probe of any answer ends in time, with a printable reason."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,6 +24,7 @@ from sidecar.telemetry.secret_mask import Mask
 from tests.fuzz.inputs import JSON, NUMBERS, SECRET, TEXTS, to_json_bytes
 from tests.support.fakes import FakeClock, FakeEngine, a_container
 from tests.support.probe_servers import Connection, response, run_server
+from tests.support.steady_time import keep_time_steady
 
 CONTAINER = a_container()
 TIMEOUT_S = 1.0
@@ -113,10 +113,11 @@ class Bench:
         def reply(connection: Connection) -> None:
             connection.send(remaining.pop(0) if remaining else answers[-1])
 
-        async with run_server(reply) as server:
-            began = time.monotonic()
+        loop = asyncio.get_running_loop()
+        async with keep_time_steady(), run_server(reply) as server:
+            began = loop.time()
             outcome = await self._prober.probe(make(server.url), CONTAINER)
-            return outcome, time.monotonic() - began
+            return outcome, loop.time() - began
 
     def judge(self, outcome: ProbeResult, seconds: float) -> None:
         reason = str(outcome.reason)

@@ -343,7 +343,7 @@ def modules_of_run() -> frozenset[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert process.returncode == 0, process.stderr

@@ -42,7 +42,7 @@ def arguments_of(order: str) -> list[str]:
 def test_demo_is_executable_and_its_help_has_every_command() -> None:
     assert os.access(DEMO, os.X_OK)
     result = subprocess.run(
-        [DEMO, "--help"], check=False, capture_output=True, text=True, timeout=20
+        [DEMO, "--help"], check=False, capture_output=True, text=True, timeout=60
     )
     assert result.returncode == 0
     commands = re.findall(r"^    ([a-z]+)\) ", SCRIPT, re.MULTILINE)
@@ -79,7 +79,7 @@ def run_drills(folder: Path, drill_status: int) -> subprocess.CompletedProcess[s
         check=False,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
 
 

@@ -29,7 +29,7 @@ def loaded_with(modules: str) -> list[str]:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     return process.stdout.split()

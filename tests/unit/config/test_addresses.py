@@ -40,7 +40,7 @@ def run_sidecar(*arguments: str, **environ: str) -> subprocess.CompletedProcess[
         env={"PATH": os.environ["PATH"], **environ},
         capture_output=True,
         text=True,
-        timeout=20.0,
+        timeout=60.0,
         check=False,
     )
 

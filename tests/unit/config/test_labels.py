@@ -28,6 +28,7 @@ from sidecar.core.model.target import (
 )
 from tests.support.config_files import load_text
 from tests.support.labelled_containers import FILE, container, labels
+from tests.support.quickest import find_quickest_s
 
 
 @pytest.fixture
@@ -412,7 +413,9 @@ def test_arbitrary_labels_raise_nothing_and_drop_no_other_target(
     assert "good" in {t.name for t in targets}
 
 
-def test_thousand_containers_listed_before_take_little_time(settings: Settings) -> None:
+async def test_thousand_containers_listed_before_take_little_time(
+    settings: Settings,
+) -> None:
     compose = {f"com.docker.compose.{n}": "x" for n in range(15)}
     many = [
         container(
@@ -421,10 +424,15 @@ def test_thousand_containers_listed_before_take_little_time(settings: Settings) 
         )
         for n in range(1000)
     ]
+
+    async def measure() -> float:
+        began = time.process_time()
+        targets_in_force(settings, many)
+        return time.process_time() - began
+
     first, _ = targets_in_force(settings, many)
-    began = time.process_time()
+    assert await find_quickest_s(measure, 0.1) < 0.1
     again, _ = targets_in_force(settings, many)
-    assert time.process_time() - began < 0.1
     assert len(again) == 1001
     assert all(a is b for a, b in zip(first, again, strict=True))
 

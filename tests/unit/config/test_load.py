@@ -466,7 +466,7 @@ def test_a_good_file_loads_without_the_heavy_validator(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     assert process.stdout.strip() == "False"

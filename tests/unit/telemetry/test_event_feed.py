@@ -80,7 +80,7 @@ async def test_listener_gets_records_published_after_it() -> None:
     before = feed.recent(1)[0]["number"]
     listener = feed.listen()
     publish(world, feed)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         record = await anext(listener)
     assert record["number"] == int(str(before)) + 1
 
@@ -88,7 +88,7 @@ async def test_listener_gets_records_published_after_it() -> None:
 async def next_records(
     listener: AsyncIterator[dict[str, object]], count: int
 ) -> list[dict[str, object]]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         return [await anext(listener) for _ in range(count)]
 
 
@@ -168,7 +168,7 @@ async def test_a_slow_listener_is_cut_off_and_the_others_are_not() -> None:
     world, feed = world_with_feed()
     slow, quick = feed.listen(), feed.listen()
     publish(world, feed)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await anext(quick)
         for _ in range(LISTENER_BACKLOG):
             publish(world, feed)

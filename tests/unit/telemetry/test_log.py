@@ -168,7 +168,7 @@ def test_an_uncaught_error_is_a_masked_line_without_values() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert process.returncode == 1
