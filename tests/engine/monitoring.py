@@ -69,11 +69,16 @@ class Server:
         )
 
     def __enter__(self) -> Self:
+        """Wait until it answers: it listens before it has opened its data."""
+        wait_for(f"{self.address} is ready", self._is_ready)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._container.remove(force=True, v=True)
         self._client.close()
+
+    def _is_ready(self) -> bool:
+        return requests.get(f"http://{self.address}/-/ready", timeout=10).ok
 
     def get(self, path: str, **parameters: object) -> Any:  # noqa: ANN401 - JSON
         """The JSON of an answer."""
