@@ -23,7 +23,7 @@ from docker.models.containers import Container
 
 START_S = 30.0
 POLL_S = 0.1
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 _ISOLATED = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child")
 
 
@@ -76,16 +76,19 @@ class SwarmHost:
     def containers(self, name: str) -> list[str]:
         """The ids of the running containers of a service, by its slots."""
         label = f"com.docker.swarm.service.name={name}"
-        running = self.client.containers.list(filters={"label": label})
+        # Swarm removes containers at any time, between the list and a look at one, too.
+        running = self.client.containers.list(
+            filters={"label": label}, ignore_removed=True
+        )
         return [str(c.id) for c in sorted(running, key=lambda c: str(c.name))]
 
     def wait_for_containers(self, name: str, count: int) -> list[str]:
         """Wait until a service has so many running containers."""
         deadline = time.monotonic() + DEADLINE_S
-        while len(self.containers(name)) != count:
+        while len(running := self.containers(name)) != count:
             assert time.monotonic() < deadline, self.run("service", "ps", name)
             time.sleep(POLL_S)
-        return self.containers(name)
+        return running
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from tests.support.container_commands import run_in
 from tests.support.docker_proxy import DockerProxy
 from tests.support.repository import REPOSITORY
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(360)]
 
 IMAGE = "sidecar:local"
 EXAMPLE = REPOSITORY / "compose" / "examples" / "swarm.yml"
@@ -173,8 +173,10 @@ def check_whole_sidecar(swarm: SwarmHost) -> None:
     stack.wait_until(lambda: stack.incidents() != [])
     stack.wait_until(lambda: stack.states() == both_work)
 
+    # The state is shown before the end of the incident is stored.
+    stack.wait_until(lambda: {i["state"] for i in stack.incidents()} == {"resolved"})
     (incident,) = stack.incidents()
-    assert (incident["target"], incident["state"]) == ("payments-1", "resolved")
+    assert incident["target"] == "payments-1"
     assert incident["cause"] == "hung"
     after = swarm.service("shop_payments")["Spec"]
     assert after["TaskTemplate"].pop("ForceUpdate") == 1
@@ -187,6 +189,7 @@ def check_whole_sidecar(swarm: SwarmHost) -> None:
     swarm.run("service", "scale", "--detach", "shop_payments=0")
     stack.wait_until(lambda: set(stack.states().values()) == {"stopped"})
     assert "scaled to 0" in json.dumps(stack.ask("status"))
+    swarm.wait_for_containers("shop_payments", 0)
     time.sleep(3.0)
     assert swarm.containers("shop_payments") == []
     assert swarm.forced_updates("shop_payments") == 1
@@ -241,7 +244,7 @@ async def check_version_clash(swarm: SwarmHost, managed: Managed) -> None:
     assert spec["TaskTemplate"]["ForceUpdate"] == 1
     assert [json.loads(body) == spec for body in proxy.updates] == [False, True]
 
-    await asyncio.to_thread(wait_for_update, swarm, name)
+    await asyncio.to_thread(wait_for_update, swarm, name, "completed")
     proxy.clashes = 99
     await engine.inspect(container.id)
     with pytest.raises(LeftAlone, match="5 times meanwhile"):
@@ -257,6 +260,7 @@ async def check_operators_hands(swarm: SwarmHost, managed: Managed) -> None:
         await asyncio.to_thread(swarm.run, *command)
 
     await update("--image", "no-such-image")
+    await asyncio.to_thread(wait_for_update, swarm, name, "updating", "paused")
     updating = await engine.inspect(container.id)
     assert updating.service_hold.is_update
     with pytest.raises(LeftAlone, match="update of its service has not ended"):
@@ -274,9 +278,12 @@ async def check_operators_hands(swarm: SwarmHost, managed: Managed) -> None:
     assert await engine.containers() == ()
 
 
-def wait_for_update(swarm: SwarmHost, name: str) -> None:
-    """Wait until swarm calls the update of a service completed."""
+def wait_for_update(swarm: SwarmHost, name: str, *states: str) -> None:
+    """Wait until the update of a service is in one of these states.
+
+    Swarm takes an order for an update before it begins the update.
+    """
     deadline = time.monotonic() + DEADLINE_S
-    while swarm.service(name)["UpdateStatus"]["State"] != "completed":
+    while swarm.service(name).get("UpdateStatus", {}).get("State") not in states:
         assert time.monotonic() < deadline, swarm.service(name)
         time.sleep(POLL_S)
