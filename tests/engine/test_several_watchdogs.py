@@ -130,11 +130,15 @@ def check_only_end_is_told(
         "its end is told", lambda: "resolved" in webhook.kinds(incident, "ops"), 180.0
     )
     kinds = webhook.kinds(incident, "ops")
-    of_it = [r for r in watcher.records() if r.fields.get("incident") == incident]
-    opened, resolved = (
-        next(r for r in of_it if r.message.startswith(f"incident {word}: "))
-        for word in ("opened", "resolved")
-    )
+
+    def read_steps() -> list[Record]:
+        of_it = [r for r in watcher.records() if r.fields.get("incident") == incident]
+        return [
+            next(r for r in of_it if r.message.startswith(f"incident {word}: "))
+            for word in ("opened", "resolved")
+        ]
+
+    opened, resolved = stack.wait_for("its end is logged", read_steps)
     assert kinds == ["resolved"] or resolved.seconds_after(opened) > MESSAGE_WAITS_S
     assert kinds[-1] == "resolved"
 
