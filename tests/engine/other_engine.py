@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import docker
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from docker.types import EndpointConfig
 from typing_extensions import override
@@ -51,14 +51,13 @@ class OtherEngine:
 
     def start(self) -> None:
         """Wait until it answers, and load the images."""
-        self._wait_for_socket()
-        self.client = docker.DockerClient(base_url=f"unix://{self.socket}")
+        self.client = self._wait_for_client()
         archive = self.folder / "images.tar"
         subprocess.run(["docker", "save", "--output", archive, *IMAGES], check=True)
         self.run("load", "--quiet", "--input", str(archive))
         archive.unlink()
 
-    def _wait_for_socket(self) -> None:
+    def _wait_for_client(self) -> docker.DockerClient:
         deadline = time.monotonic() + START_S
         while True:
             self._container.reload()
@@ -67,7 +66,9 @@ class OtherEngine:
             assert self._container.status == "running", log
             opened = run_in(self._container, ["chmod", "0666", str(self.socket)])
             if opened.exit_code == 0:
-                return
+                # The file is there before the engine listens.
+                with contextlib.suppress(DockerException):
+                    return docker.DockerClient(base_url=f"unix://{self.socket}")
             assert time.monotonic() < deadline, log
             time.sleep(0.2)
 

@@ -134,8 +134,14 @@ class ComposeProject:
         return sorted(str(container.name) for container in containers)
 
     def execute(self, command: str) -> None:
-        status, output = run_in(self.shop, ["sh", "-c", command])
-        assert status == 0, output
+        """Run a command, which may be repeated: Sidecar restarts a faulty container."""
+
+        def succeeds() -> bool:
+            status, output = run_in(self.shop, ["sh", "-c", command])
+            assert status == 0, output
+            return True
+
+        self._stack.wait_for(command, succeeds)
 
 
 @pytest.fixture
@@ -248,12 +254,12 @@ def test_recreate_is_rolled_back_and_survives_kills(
     record = next(r for r in watcher.records(SHOP) if "ended at once" in r.message)
     assert re.search(ENDED_WITH_3, record.message)
     assert "has its place back" in record.message
-    project.execute(f"rm /data/refuse {FAULTY}")
+    project.execute(f"rm -f /data/refuse {FAULTY}")
     stack.wait_healthy(SHOP)
 
     kill_after(stack, project, "stop")
     assert project.shop.id == before.id
-    project.execute(f"rm {FAULTY}")
+    project.execute(f"rm -f {FAULTY}")
     stack.wait_healthy(SHOP)
 
     kill_after(stack, project, "start")
@@ -334,6 +340,8 @@ def refused_project(tmp_path: Path) -> Iterator[str]:
     }
     (tmp_path / "compose.yaml").write_text(json.dumps(document))
     run_compose(name, tmp_path, "up", "--detach")
+    wait = "until [ -s /srv/ledger ]; do sleep 0.1; done"
+    run_compose(name, tmp_path, "exec", "-T", "written", "sh", "-c", wait)
     yield name
     run_compose(name, tmp_path, "down", "--volumes", "--timeout", "0")
 
