@@ -62,6 +62,8 @@ def test_backup_is_proven_sealed_sent_and_restored_and_a_kill_leaves_nothing(
 ) -> None:
     key = make_age_key(tmp_path)
     first, second = stack.wallet(), stack.wallet(SECOND, env={"BOOT_SECONDS": "2"})
+    for daemon in (first, second):
+        daemon.calls()  # it has made its wallet file: the first look finds it
     with run_offsite_receiver(stack) as place:
         sealed = backup_target(
             WALLET, recipients=[key.recipient], offsite={"url": place.url}

@@ -12,6 +12,7 @@ import pytest
 from tests.engine.electrum_daemon import SETTINGS, start_electrum, start_upstream
 from tests.engine.harness import (
     API_TOKEN,
+    DEADLINE_S,
     DEFAULT_WALLET,
     RPC_PASSWORD,
     WALLET,
@@ -117,6 +118,7 @@ def without_address(data: bytes) -> bytes:
 
 def test_backup_before_restart_and_damages_that_hold_restarts(stack: Stack) -> None:
     daemon = stack.wallet()
+    daemon.calls()  # it has made its wallet file: the first look finds it
     watcher = stack.sidecar(backed_up(DEFAULT_WALLET, ONCE_A_YEAR))
     stack.wait_healthy(WALLET)
     restart_with_backup(stack, daemon)
@@ -181,6 +183,8 @@ def find_each_damage(stack: Stack, daemon: WalletBox, whole: bytes) -> None:
     assert findings(run_backup(stack)) == []
     write(daemon, DEFAULT_WALLET, whole)
     assert findings(run_backup(stack)) == ["not_encrypted"]
+    # The loop works in the result of the backup before that of a later probe.
+    stack.wait_probes(WALLET, 2)
     assert incidents(watcher) == []
 
 
@@ -207,6 +211,8 @@ def test_electrum_is_backed_up_on_schedule(stack: Stack) -> None:
     daemon = start_electrum(stack)
     settings = backed_up(ELECTRUM_WALLET, EVERY_FEW_SECONDS, SETTINGS)
     watcher = stack.sidecar(settings)
+    # Right after its load the daemon writes the file anew, over any damage.
+    stack.wait_healthy(WALLET, deadline_s=2 * DEADLINE_S)
     stack.wait_for("a backup", lambda: stored_backups(watcher), 60.0)
     first = stored_backups(watcher)[0]
     assert (first["trigger"], first["addresses"]) == ("schedule", 30)

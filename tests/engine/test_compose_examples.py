@@ -11,7 +11,7 @@ from tests.engine.composed_stack import (
     composed_stack,
     give_secret,
 )
-from tests.engine.harness import COMPOSE_FILE, RUN_LABEL, WALLET, WEBHOOK
+from tests.engine.harness import COMPOSE_FILE, RUN_LABEL, WALLET, WEBHOOK, Box
 from tests.support.repository import REPOSITORY
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
@@ -39,6 +39,13 @@ def socket_group() -> str:
 def refusals(stack: ComposedStack) -> list[str]:
     lines = stack.compose("logs", "--no-log-prefix", "engine-proxy").splitlines()
     return [line for line in lines if " 403 " in line]
+
+
+def is_listening(receiver: Box) -> bool:
+    try:
+        return receiver.ask("GET", 8090, "/messages").ok
+    except requests.ConnectionError:
+        return False
 
 
 def restarts_of(stack: ComposedStack) -> int:
@@ -70,6 +77,8 @@ def test_override_with_own_networks_token_file_and_alert_secret(
         give_secret(tmp_path, "sidecar_alert_url", ALERTS)
         stack.compose("up", "--detach")
         stack.wait_healthy()
+        receiver = stack.box("webhook")
+        stack.wait_for("the receiver listens", lambda: is_listening(receiver))
 
         assert "operators" in stack.sidecar("notify", "test", "operators")
         stack.wait_for(

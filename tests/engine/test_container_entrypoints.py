@@ -18,6 +18,7 @@ from tests.engine.harness import (
     wallet_config,
     wallet_target,
 )
+from tests.support.timestamps import unix_time
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -41,8 +42,12 @@ def wait_process_seen(stack: Stack) -> None:
     """Wait until Sidecar has seen the processes of the healthy daemon."""
 
     def is_seen() -> bool:
-        asked = sum(request.verb == "top" for request in stack.proxy.requests)
-        return asked > 0 and f"{LISTINGS}{asked}.0" in stack.watcher.metrics()
+        records = stack.watcher.records(WALLET)
+        healthy = next(r for r in records if r.fields.get("state") == "healthy")
+        asked = [r.at for r in stack.proxy.requests if r.verb == "top"]
+        # One that was asked before is about a daemon that was silent or late.
+        is_asked = bool(asked) and asked[-1] > unix_time(healthy.at)
+        return is_asked and f"{LISTINGS}{len(asked)}.0" in stack.watcher.metrics()
 
     stack.wait_for("its processes are listed", is_seen)
 
