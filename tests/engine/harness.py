@@ -80,6 +80,9 @@ SERVICE_HANG_AFTER = "20s"
 
 READ_FILE = "import sys; sys.stdout.write(open(sys.argv[1]).read())"
 
+ENDS_ANSWERS = frozenset({"die", "stop_process"})
+"""Faults of the wallet daemon that its own answer may come too late for."""
+
 ACTIONS = frozenset(
     {"kill", "die", "stop", "start", "restart", "pause", "unpause", "oom", "destroy"}
 )
@@ -193,12 +196,15 @@ class EngineEvents:
 
         ``container`` must run; listing its processes makes the mark.
         """
-        before = len(self._events)
+        asked_ns = time.time_ns()
         container.top()
         deadline = time.monotonic() + 10.0
+        # Sidecar lists processes, too: an earlier mark may still be on its way.
         while not any(
-            event["Action"] == "top" and event["Actor"]["ID"] == container.id
-            for event in self._events[before:]
+            event["Action"] == "top"
+            and event["Actor"]["ID"] == container.id
+            and event["timeNano"] >= asked_ns
+            for event in tuple(self._events)
         ):
             assert time.monotonic() < deadline, "the engine's events are late"
             time.sleep(0.02)
@@ -300,18 +306,22 @@ class WalletBox(Box):
                 return dict(answer.json())
 
     def set_fault(self, name: str, seconds: float | None = None) -> None:
-        """Switch a fault on."""
-        self.control("PUT", f"/faults/{name}", {"on": True, "seconds": seconds})
+        """Switch a fault on.
 
-    def end_daemon(self) -> None:
-        """Let the daemon end by itself.
-
-        The order is sent once: if its answer is lost, the daemon has ended all the
-        same, and a second order would end the next one.
+        One that ends the answers is ordered once: if the answer is lost, the fault has
+        come all the same, and a second order would strike the next run.
         """
+        path, body = f"/faults/{name}", {"on": True, "seconds": seconds}
+        if name not in ENDS_ANSWERS:
+            self.control("PUT", path, body)
+            return
         self.calls()  # waits for the control port
         with contextlib.suppress(requests.RequestException):
-            self.ask("PUT", 7778, "/faults/die", {"on": True})
+            self.ask("PUT", 7778, path, body)
+
+    def end_daemon(self) -> None:
+        """Let the daemon end by itself."""
+        self.set_fault("die")
 
     def clear_fault(self, name: str) -> None:
         """Switch a fault off."""
@@ -488,9 +498,10 @@ class SidecarBox(Box):
                 return text
             last = max((r.at for r in map(_record, text.splitlines()) if r), default="")
             if last > _log_time(self.status_read_at[0]) or time.monotonic() > deadline:
+                # Read once more: that line may be the first of several about one step.
                 self.status_read_at.clear()
-                return text
-            time.sleep(POLL_S)
+            else:
+                time.sleep(POLL_S)
 
     def log_lines(self) -> list[str]:
         """The log's lines as they were written."""
@@ -842,11 +853,14 @@ class Stack:
     def wait_probes(
         self, target: str, count: int, deadline_s: float = DEADLINE_S
     ) -> None:
-        """Wait until ``count`` more probes of a target have ended."""
-        before = len(self.watcher.probes(target))
+        """Wait until ``count`` more probes of a target have ended.
+
+        Lines of earlier probes may still be on their way from the engine.
+        """
+        now = _log_time(time.time())
         self.wait_for(
             f"{count} more probes of {target}",
-            lambda: len(self.watcher.probes(target)) >= before + count,
+            lambda: sum(p.at > now for p in self.watcher.probes(target)) >= count,
             deadline_s,
         )
 
@@ -898,7 +912,9 @@ class Stack:
 
         Possible: kill, die, stop, start, restart, pause, unpause, oom, destroy.
         """
-        running_container = next(b.docker for b in self._boxes if b.status == "running")
+        # The sidecar first: another container may end before it makes the mark.
+        boxes = (self._sidecar, *self._boxes)
+        running_container = next(b.docker for b in boxes if b and b.status == "running")
         actions = self.engine_events.events_until_now(running_container)
         return [action.action for action in actions if action.container_id == box.id]
 
