@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -39,13 +38,18 @@ class ComposedStack:
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         self.folder = folder
-        self.port = _free_port()
         self.environ = {
             "PATH": os.environ["PATH"],
             "SIDECAR_IMAGE": "sidecar:local",
-            "SIDECAR_PORT": str(self.port),
+            # The engine finds a free port when it starts the container.
+            "SIDECAR_PORT": "0",
             **environ,
         }
+
+    @property
+    def port(self) -> int:
+        """The port of this host at which Sidecar listens, once it runs."""
+        return int(self.compose("port", "sidecar", "9787").rpartition(":")[2])
 
     def compose(self, *command: str, check: bool = True) -> str:
         """Run ``docker compose``; returns its output."""
@@ -202,9 +206,3 @@ def _merge_value(value: object, more: object) -> object:
     if isinstance(value, dict) and isinstance(more, Mapping):
         return _merge(value, more)
     return more
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
