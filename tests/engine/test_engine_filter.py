@@ -59,14 +59,23 @@ def wait_for_refused_restart(stack: Stack, wallet: WalletBox) -> None:
     assert wallet.status == "running"
 
 
+def wait_for_restarts(stack: Stack, count: int) -> None:
+    """Wait until so many restarts of the daemon have helped."""
+    helped = ("restart", "recovered")
+    stack.wait_for(
+        f"{count} restarts",
+        lambda: stack.watcher.outcomes(WALLET).count(helped) >= count,
+    )
+
+
 def wait_for_cycle(stack: Stack, wallet: WalletBox, service: ServiceBox) -> None:
     """A restart by order, that of a frozen daemon, and the start of a service."""
     watcher = stack.watcher
     assert watcher.order("restart", WALLET).ok
+    wait_for_restarts(stack, 1)
     stack.wait_healthy(WALLET, SERVICE)
-    restarts = len(watcher.outcomes(WALLET))
     wallet.set_fault("stop_process")
-    stack.wait_for("a restart", lambda: watcher.outcomes(WALLET)[restarts:])
+    wait_for_restarts(stack, 2)
     stack.wait_healthy(WALLET, SERVICE)
     stack.wait_for("the events", lambda: not event_stream(watcher))
     service.control("exit")
@@ -80,7 +89,9 @@ def test_cycle_works_with_the_lines_of_the_example_alone(stack: Stack) -> None:
     wallet, service = stack.wallet(shape="init"), stack.service()
     watcher = stack.sidecar(pair_config())
     stack.wait_healthy(WALLET, SERVICE)
-    assert "not on the list (GET /events)" in event_stream(watcher)
+    stack.wait_for(
+        "no events", lambda: "not on the list (GET /events)" in event_stream(watcher)
+    )
     wait_for_refused_restart(stack, wallet)
 
     stack.proxy.limit_to(EXAMPLE)

@@ -137,9 +137,11 @@ def test_failed_start_on_taken_port_is_reported_and_repaired_later(
     watcher = stack.sidecar(wallet_config(restart=restart))
 
     target = stack.wait_state(WALLET, "down", "recovering")
-    stack.wait_for("an incident", lambda: watcher.status_view()["incidents"])
-    opened = [r for r in watcher.records(WALLET) if "incident opened" in r.message]
     assert target["cause"] == "not_running"
+    opened = stack.wait_for(
+        "an incident",
+        lambda: [r for r in watcher.records(WALLET) if "incident opened" in r.message],
+    )
     assert len(opened) == 1
     assert "the engine could not start it" in opened[0].message
     assert "port is already allocated" in opened[0].message
@@ -218,9 +220,12 @@ def test_operator_stop_is_respected_without_event_stream(
 def test_readiness_names_reason_without_event_stream(stack: Stack) -> None:
     stack.wallet()
     watcher = start_sidecar_without_events(stack)
+    records = stack.wait_for(
+        "a record",
+        lambda: [r for r in watcher.records() if "by the list alone" in r.message],
+    )
+    assert len(records) == 1
     ready = watcher.ask("GET", 9787, "/readyz")
     assert ready.status_code == 200
     parts = {part["name"]: part for part in ready.json()["components"]}
     assert "forbidden by the filter" in parts["event_stream"]["reason"]
-    records = [r for r in watcher.records() if "by the list alone" in r.message]
-    assert len(records) == 1

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.engine.harness import DEADLINE_S, Box, Stack, config
+from tests.support.container_commands import start_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
@@ -65,7 +66,8 @@ def test_full_disk_is_paged_until_it_has_space_and_memory_kill_names_limit(
     stack.wait_healthy(KEEPER, HOG)
 
     keeper.run("sh", "-c", "head -c 2000000 /dev/zero > /data/filler || true")
-    hog.run("touch", "/dev/shm/eat")
+    # A probe may end the container before the command has ended.
+    start_in(hog.docker, ["touch", "/dev/shm/eat"])
 
     stack.wait_for("the cause", lambda: watcher.cause(KEEPER) == "disk_full")
     started = stack.wait_for("a start", lambda: watcher.decisions(HOG, "start"))

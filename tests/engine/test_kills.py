@@ -293,11 +293,12 @@ def check_engine_calls(scenario: KillScenario, kind: KillCase) -> None:
 
 def check_stored_records(scenario: KillScenario) -> None:
     """Every logged decision is stored, from before the kill and after it."""
+    # The log first: a later decision is in neither.
+    records = scenario.watcher.decisions(WALLET)
     answer = scenario.watcher.ask("GET", 9787, "/api/v1/history?since=1h")
     assert answer.ok, answer.text
     entries = answer.json()["entries"]
     stored_reasons = {e["reason"] for e in entries if e["type"] == "decision"}
-    records = scenario.watcher.decisions(WALLET)
     logged_reasons = {record.message.partition(": ")[2] for record in records}
     assert logged_reasons
     assert logged_reasons <= stored_reasons
@@ -367,6 +368,15 @@ def pause_s(scenario: KillScenario) -> float:
     return second.seconds_after(ended)
 
 
+def wait_stored_failures(scenario: KillScenario, count: int) -> None:
+    """Wait until so many restarts have failed by the log: it comes after the store."""
+    failed = ("restart", "not_recovered")
+    scenario.stack.wait_for(
+        f"{count} failures",
+        lambda: scenario.watcher.outcomes(WALLET).count(failed) >= count,
+    )
+
+
 def test_slow_lane_and_dead_letter_outlive_kills_until_a_person_has_mended_it(
     scenario: KillScenario,
 ) -> None:
@@ -381,6 +391,7 @@ def test_slow_lane_and_dead_letter_outlive_kills_until_a_person_has_mended_it(
         return {"lane": scenario.watcher.target(WALLET).get("lane")}
 
     stack.wait_for("the slow lane", lambda: lane() == {"lane": "slow"})
+    wait_stored_failures(scenario, 1)
     assert stack.engine_calls() == [f"restart {WALLET}"]
     scenario.kill()
     scenario.start_successor()
@@ -389,6 +400,7 @@ def test_slow_lane_and_dead_letter_outlive_kills_until_a_person_has_mended_it(
     assert pause_s(scenario) > 11.9
 
     stack.wait_state(WALLET, "dead_letter", deadline_s=2 * DEADLINE_S)
+    wait_stored_failures(scenario, 2)
     scenario.kill()
     scenario.start_successor()
     stack.wait_state(WALLET, "dead_letter")

@@ -85,7 +85,9 @@ def test_window_holds_restart_and_message_and_both_come_after_it(
             == "maintenance"
         ),
     )
-    assert watcher.get_api("/incidents?open=1")["incidents"]
+    stack.wait_for(
+        "an incident", lambda: watcher.get_api("/incidents?open=1")["incidents"]
+    )
     refused = watcher.order("restart", WALLET)
     assert (refused.status_code, refused.json()["guard"]) == (409, "maintenance")
     # Its end comes soon, but not before all of the above, however long that took.
@@ -116,11 +118,7 @@ def check_task_records(watcher: SidecarBox) -> None:
     assert images["reason"].endswith("of 1 images are older than 180 days")
     assert check["outcome"] in {"done", "findings"}, check
     runs = watcher.get_api("/maintenance")["runs"]
-    assert [r["task"] for r in runs] == [
-        "check",
-        "images",
-        "beat",
-        "vacuum",
-        "clean-up",
-    ]
+    requested = [r["task"] for r in runs if r["requested"]]
+    assert requested == ["check", "images", "beat", "vacuum"]
+    assert "clean-up" in {r["task"] for r in runs}
     assert all(r["seconds"] > 0 for r in runs)
