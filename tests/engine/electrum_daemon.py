@@ -33,7 +33,7 @@ def start_electrum(stack: Stack, shape: Literal["pid1", "wrapper"] = "pid1") -> 
         "UPSTREAM": f"{UPSTREAM}:50001:t",
     }
     daemon = Box(stack.container("sidecar-test-electrum:local", WALLET, env=settings))
-    stack.wait_for("the daemon answers", lambda: rpc(daemon, "version"), 90.0)
+    stack.wait_for("the daemon answers", lambda: rpc(daemon, "version"), 150.0)
     return daemon
 
 

@@ -23,7 +23,7 @@ from tests.engine.harness import (
     wallet_target,
 )
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 RESTART = {
     "stop_timeout": "4s",

@@ -74,6 +74,7 @@ class DockerProxy:
         self._answers_reads = True
         self._rules: list[_ReplyRule] = []
         self._lines = filter_rules()
+        self._judging = threading.Lock()
         self._refused: list[EngineRequest] = []
         self._links: set[_ProxyConnection] = set()
         self._listener: socket.socket | None = None
@@ -105,9 +106,9 @@ class DockerProxy:
 
     def limit_to(self, features: Collection[Feature]) -> None:
         """Allow only the calls of these features from now on."""
-        self._lines = tuple(
-            line for line in filter_rules() if line.call.feature in features
-        )
+        lines = tuple(line for line in filter_rules() if line.call.feature in features)
+        with self._judging:
+            self._lines = lines
 
     @property
     def posts(self) -> tuple[EngineRequest, ...]:
@@ -174,13 +175,21 @@ class DockerProxy:
     def reply_to(self, method: str, target: str, request: bytes) -> bytes | None:
         """The proxy's own reply; None: the engine answers."""
         path = _without_version(target)
-        if not any(line.allows(method, target) for line in self._lines):
-            self._refused.append(EngineRequest(time.time(), method, path))
+        if not self._allows(method, target):
             return _write_response(403, "application/json", REFUSAL)
         for rule in self._rules:
             if rule.method == method and rule.path.search(path):
                 return rule.reply(request)
         return None
+
+    def _allows(self, method: str, target: str) -> bool:
+        # Refused by earlier lines means recorded before the lines change.
+        with self._judging:
+            is_allowed = any(line.allows(method, target) for line in self._lines)
+            if not is_allowed:
+                path = _without_version(target)
+                self._refused.append(EngineRequest(time.time(), method, path))
+            return is_allowed
 
     def _ask_engine(self, request: bytes) -> tuple[int, bytes]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as engine:
@@ -219,9 +228,9 @@ class DockerProxy:
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
-                self._link(listener.accept()[0])
+                self._link(listener.accept()[0], listener)
 
-    def _link(self, client: socket.socket) -> None:
+    def _link(self, client: socket.socket, listener: socket.socket) -> None:
         engine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             engine.connect(str(self._engine))
@@ -232,6 +241,8 @@ class DockerProxy:
         link = _ProxyConnection(self, client, engine)
         self._links.add(link)
         link.start()
+        if self._listener is not listener:  # shut meanwhile
+            link.cut()
 
     def note(self, method: str, path: str) -> float:
         """Record a request; returns the seconds by which its answer is delayed."""
