@@ -282,12 +282,12 @@ class Application:
         renew_targets(self._context.engine, settings)
         self._maintenance.apply()
         self._agent.set_address(settings.agent_address)
-        self._engine_watcher.nudge()
         await self._notifications.apply(settings.notify, texts)
         self._metrics.register_channels(
             self._notifications.runner.channels, DeliveryStatus
         )
         self._metrics.config_loaded(now.wall)
+        await self._engine_watcher.list_again()
 
     async def _scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
         self._metrics.components(self._health.components())

@@ -36,6 +36,8 @@ UPDATE_LIST_EVERY_S = 3.0
 RETRY_S = 2.0
 GATHER_S = 0.1
 """Engine events come in groups: one listing serves a group."""
+LIST_AGAIN_S = 5.0
+"""How long new settings wait for the listing that puts their targets in force."""
 LABELS_S = 20.0
 """Deadline to compute targets with labels, and the files that their settings name."""
 
@@ -67,6 +69,7 @@ class EngineWatcher:
         self._targets_of = targets_of
         self._instance_by_container: dict[str, InstanceId | None] = {}
         self._wanted = asyncio.Event()
+        self._next_list_ended = asyncio.Event()
         self._looking = asyncio.Lock()
         """Serialises observations: they are posted in their order."""
         self._listed_mono = clock.now().mono
@@ -103,9 +106,15 @@ class EngineWatcher:
             return ""
         return f"no events of the engine are heard: {stream.reason}"
 
-    def nudge(self) -> None:
-        """List soon: the targets may have changed."""
+    async def list_again(self) -> None:
+        """List, because the targets may have changed; returns once it is posted.
+
+        An engine that does not answer within LIST_AGAIN_S is not waited for.
+        """
         self._wanted.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LIST_AGAIN_S):
+                await self._next_list_ended.wait()
 
     async def run(self) -> None:
         """List and follow events until cancelled."""
@@ -132,7 +141,11 @@ class EngineWatcher:
     async def _list(self) -> bool:
         async with self._looking:
             self._wanted.clear()
-            return await self._list_containers()
+            ended, self._next_list_ended = self._next_list_ended, asyncio.Event()
+            try:
+                return await self._list_containers()
+            finally:
+                ended.set()
 
     async def _list_containers(self) -> bool:
         try:

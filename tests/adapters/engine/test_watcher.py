@@ -15,7 +15,9 @@ from sidecar.core.ports.loop import Component
 from sidecar.engine.watcher import (
     DEAF_AFTER_S,
     DEAF_LIST_EVERY_S,
+    GATHER_S,
     LABELS_S,
+    LIST_AGAIN_S,
     LIST_EVERY_S,
     RETRY_S,
     UPDATE_LIST_EVERY_S,
@@ -88,6 +90,57 @@ def listing_times(posted: PostedEvents) -> list[float]:
 def test_a_new_container_is_listed_at_once() -> None:
     posted = events_after(lambda engine: engine.add(a_container("c2", number=2)), 1.0)
     assert len(listing_times(posted)) == 1
+
+
+def test_list_asked_for_during_a_listing_begins_after_the_question() -> None:
+    """The listing under way may have the targets of the settings before."""
+
+    async def story() -> list[int]:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"))
+        engine.delays["containers"] = 1.0
+        settings, listed = [1], []
+
+        async def targets_of(_: tuple[Container, ...]) -> tuple[Target, ...]:
+            in_force = settings[0]
+            await asyncio.sleep(0.5)
+            listed.append(in_force)
+            return ()
+
+        watcher = EngineWatcher(engine, clock, lambda _: None, targets_of)
+        running = asyncio.create_task(watcher.run())
+        await asyncio.sleep(1.2)
+        settings[0] = 2
+        await watcher.list_again()
+        result = list(listed)
+        running.cancel()
+        await asyncio.wait({running})
+        return result
+
+    assert run_virtual(story())[-1] == 2
+
+
+@pytest.mark.parametrize("trouble", ["silent", "unreachable"])
+def test_list_asked_for_is_not_waited_for_longer_than_its_limit(trouble: str) -> None:
+    async def story() -> float:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"))
+        watcher = EngineWatcher(engine, clock, lambda _: None, no_targets)
+        running = asyncio.create_task(watcher.run())
+        await asyncio.sleep(CALM_S)
+        if trouble == "silent":
+            engine.delays["containers"] = 60.0
+        else:
+            engine.unreachable = "no such file"
+        began = clock.now().mono
+        await watcher.list_again()
+        lasted_s = clock.now().mono - began
+        running.cancel()
+        await asyncio.wait({running})
+        return lasted_s
+
+    limits = {"silent": LIST_AGAIN_S, "unreachable": GATHER_S}
+    assert run_virtual(story()) == pytest.approx(limits[trouble], abs=0.01)
 
 
 @pytest.mark.parametrize(
