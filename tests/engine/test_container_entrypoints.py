@@ -111,7 +111,9 @@ def start_under_supervisor(stack: Stack, pause_s: int) -> tuple[WalletBox, Sidec
     loop = f"while :; do python /app/wallet.py daemon; sleep {pause_s}; done"
     path = {"PYTHONPATH": "/opt/jsonrpclib/pinned"}
     wallet = stack.wallet(entrypoint=["sh", "-c", loop], env=path)
-    watcher = stack.sidecar(wallet_config(restart={"self_restart_grace": "10s"}))
+    # Three failures take long enough to see that the daemon's process has gone.
+    target = wallet_target(restart={"self_restart_grace": "20s"})
+    watcher = stack.sidecar(config({WALLET: target}, defaults=SLOW_CADENCE))
     stack.wait_healthy(WALLET)
     return wallet, watcher
 

@@ -112,6 +112,7 @@ async def test_wallet_control_is_refused_except_for_the_stop_that_saves(
     assert daemon.methods == ["stop"]
 
 
+@pytest.mark.usefixtures("steady_time")
 async def test_answer_is_slow_and_still_an_answer(
     prober: ProbeRunner, daemon: Server
 ) -> None:
