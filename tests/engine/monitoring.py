@@ -22,6 +22,11 @@ SPEED = 120
 """Rules at this speed: half a second stands for one minute."""
 INTERVAL, SCRAPE_INTERVAL = "500ms", "1s"
 """Of the rules, and of the scrapes: a scrape ends within it, or its data are lost."""
+LOOKBACK = "15s"
+"""How long a series is taken for current whose end Prometheus has not noted.
+
+Its default is 5 minutes, ten hours at this speed.
+"""
 DEADLINE_S = 60.0
 POLL_S = 0.1
 
@@ -133,7 +138,11 @@ class Prometheus(Server):
         (folder / "prometheus.yml").write_text(yaml.safe_dump(_settings(alertmanager)))
         super().__init__(
             PROMETHEUS_IMAGE,
-            ["--config.file=/work/prometheus.yml", "--storage.tsdb.path=/tmp/data"],
+            [
+                "--config.file=/work/prometheus.yml",
+                "--storage.tsdb.path=/tmp/data",
+                f"--query.lookback-delta={LOOKBACK}",
+            ],
             {str(FOLDER): "/sidecar:ro", str(folder): "/work"},
             9090,
         )
@@ -179,7 +188,17 @@ class Prometheus(Server):
 
     def wait_resolved(self, alert: str) -> None:
         """Wait until no alert of a name fires."""
-        wait_for(f"{alert} is resolved", lambda: not self.firing_alerts(alert))
+        try:
+            wait_for(f"{alert} is resolved", lambda: not self.firing_alerts(alert))
+        except AssertionError as error:
+            firing = [one["metric"] for one in self.firing_alerts(alert)]
+            raise AssertionError(f"{error}; {firing}; {self.rule_errors()}") from None
+
+    def rule_errors(self) -> list[str]:
+        """Why rules could not be evaluated the last time."""
+        groups = self.get("/api/v1/rules")["data"]["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        return [f"{r['name']}: {r['lastError']}" for r in rules if r.get("lastError")]
 
 
 def _settings(alertmanager: str) -> Json:
