@@ -186,10 +186,11 @@ class Prometheus(Server):
         """Wait until an alert fires."""
         wait_for(f"{alert} {target} fires", lambda: self.firing_alerts(alert, target))
 
-    def wait_resolved(self, alert: str) -> None:
+    def wait_resolved(self, alert: str, deadline_s: float = DEADLINE_S) -> None:
         """Wait until no alert of a name fires."""
+        is_resolved = lambda: not self.firing_alerts(alert)  # noqa: E731
         try:
-            wait_for(f"{alert} is resolved", lambda: not self.firing_alerts(alert))
+            wait_for(f"{alert} is resolved", is_resolved, deadline_s)
         except AssertionError as error:
             firing = [one["metric"] for one in self.firing_alerts(alert)]
             raise AssertionError(f"{error}; {firing}; {self.rule_errors()}") from None

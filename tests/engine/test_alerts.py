@@ -33,6 +33,7 @@ from tests.engine.failing_stack import (
     FailingStack,
 )
 from tests.engine.monitoring import (
+    DEADLINE_S,
     POLL_S,
     SPEED,
     Alertmanager,
@@ -44,7 +45,7 @@ from tests.support.alert_rules import RULES, alerts, faster_expressions
 from tests.support.backup_records import plain_wallet
 from tests.support.dashboards.catalogue import DASHBOARDS
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(540)]
 
 NOT_REACHED = {
     "SidecarPlannedRestartsSkipped",
@@ -62,6 +63,8 @@ LASTS_FOR_HOURS = {
 Their range is too long; for another drill no restart is left within the hour.
 """
 
+DELIVERED_S = 200.0
+"""The wait between two tries of a message doubles: a slow machine is at 80 s."""
 MOST_TRIES = 5
 MOST_RESTARTS = 12
 LATE_S, SHOWN_S = 1.5, 8.0
@@ -103,8 +106,8 @@ class AlertBench:
         self.fired.add(alert)
         self._note(f"{alert} fires")
 
-    def expect_end(self, alert: str) -> None:
-        self.prometheus.wait_resolved(alert)
+    def expect_end(self, alert: str, deadline_s: float = DEADLINE_S) -> None:
+        self.prometheus.wait_resolved(alert, deadline_s)
         self.resolved.add(alert)
         self._note(f"{alert} is resolved")
 
@@ -306,9 +309,9 @@ def trouble_sidecar(bench: AlertBench) -> None:
         "SidecarEngineLost",
         "SidecarDown",
         "SidecarLoopLate",
-        "SidecarMessagesUndelivered",
     ):
         bench.expect_end(alert)
+    bench.expect_end("SidecarMessagesUndelivered", DELIVERED_S)
 
 
 def make_loop_late(bench: AlertBench) -> None:
