@@ -81,7 +81,7 @@ SERVICE_HANG_AFTER = "20s"
 READ_FILE = "import sys; sys.stdout.write(open(sys.argv[1]).read())"
 
 ENDS_ANSWERS = frozenset({"die", "stop_process"})
-"""Faults of the wallet daemon that its own answer may come too late for."""
+"""Faults after which the wallet daemon may send no answer to their order."""
 
 ACTIONS = frozenset(
     {"kill", "die", "stop", "start", "restart", "pause", "unpause", "oom", "destroy"}

@@ -188,9 +188,9 @@ class Prometheus(Server):
 
     def wait_resolved(self, alert: str, deadline_s: float = DEADLINE_S) -> None:
         """Wait until no alert of a name fires."""
-        is_resolved = lambda: not self.firing_alerts(alert)  # noqa: E731
+        what = f"{alert} is resolved"
         try:
-            wait_for(f"{alert} is resolved", is_resolved, deadline_s)
+            wait_for(what, lambda: not self.firing_alerts(alert), deadline_s)
         except AssertionError as error:
             firing = [one["metric"] for one in self.firing_alerts(alert)]
             raise AssertionError(f"{error}; {firing}; {self.rule_errors()}") from None

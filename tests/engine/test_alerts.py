@@ -64,7 +64,7 @@ Their range is too long; for another drill no restart is left within the hour.
 """
 
 DELIVERED_S = 200.0
-"""The wait between two tries of a message doubles: a slow machine is at 80 s."""
+"""The wait between two tries of a message doubles: the fifth failure waits 80 s."""
 MOST_TRIES = 5
 MOST_RESTARTS = 12
 LATE_S, SHOWN_S = 1.5, 8.0
