@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import Tick
 from sidecar.core.model.probe_result import probe_success
 from sidecar.core.model.probe_settings import HttpProbe
 from sidecar.core.model.target import ProbeSchedule, Target
@@ -31,10 +32,8 @@ def start_healthy_world(*targets: Target) -> RuleWorld:
 def fail_after_restart(name: str, *targets: Target) -> RuleWorld:
     """Restart the target; its new run fails in the verification."""
     world = start_healthy_world(*targets)
+    world.fails(name, Cause.HTTP_5XX)
     answer_wallet(world)
-    world.fails(name, Cause.HTTP_5XX, 2)
-    answer_wallet(world)
-    world.fails(name, Cause.HTTP_5XX, 1)
     assert world.acts() == [(name, RESTART)]
     world.complete_remedy(name)
     world.fails(name, Cause.HTTP_5XX, 1)
@@ -42,6 +41,7 @@ def fail_after_restart(name: str, *targets: Target) -> RuleWorld:
 
 
 def answer_wallet(world: RuleWorld) -> None:
-    """Probe the wallet as healthy, if there is one."""
+    """Probe the wallet as healthy, if there is one; then decide on all."""
     if any(target.wallet for target in world.targets):
         world.probe(ROOT, probe_success())
+    world.send(Tick(world.now))

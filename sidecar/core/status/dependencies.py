@@ -77,7 +77,7 @@ def is_held(state: State, root: Instance, at: Moment) -> bool:
 def is_dependency_unconfirmed(
     state: State, root: Instance, dependent: Instance, at: Moment
 ) -> bool:
-    """Has the root not answered since its start or the dependent's first failure?
+    """Has the root not answered since its start, or since the dependent is down?
 
     One good answer of a root that starts is not enough: it does not work yet, and the
     dependent has its time to follow only once it does. A root that cannot be probed
@@ -85,19 +85,41 @@ def is_dependency_unconfirmed(
     """
     if root.state is TargetState.STARTING:
         return True
-    first_mono = dependent.health.first_failure_mono
-    answered_mono = root.health.last_success_mono
-    if (
-        first_mono is not None
-        and answered_mono is not None
-        and answered_mono >= first_mono
-    ):
+    if has_answered_since_failure(root, dependent):
         return False
     if _fails_at_start(root):
         return True
-    return first_mono is not None and at.mono - first_mono < confirmation_s(
+    awaited_mono = awaited_since_mono(dependent)
+    return awaited_mono is not None and at.mono - awaited_mono < confirmation_s(
         state.target_of(root)
     )
+
+
+def awaited_since_mono(dependent: Instance) -> float | None:
+    """Since when its roots have to answer; None: it does not fail.
+
+    A root may begin to fail between two failures of its dependent, so an answer since
+    the first one is not enough once the dependent is down.
+    """
+    first_mono = dependent.health.first_failure_mono
+    if first_mono is None or dependent.state is not TargetState.DOWN:
+        return first_mono
+    return max(first_mono, dependent.since.mono)
+
+
+def has_answered_since_failure(root: Instance, dependent: Instance) -> bool:
+    """Did a good answer of the root come after the dependent began to be down?
+
+    The root must have been asked after the dependent's first failure.
+    """
+    awaited_mono = awaited_since_mono(dependent)
+    first_mono = dependent.health.first_failure_mono
+    asked_mono, answered_at = root.health.last_success_mono, root.health.last_at
+    if awaited_mono is None or first_mono is None:
+        return False
+    if asked_mono is None or answered_at is None:
+        return False
+    return asked_mono >= first_mono and answered_at.mono >= awaited_mono
 
 
 def _fails_at_start(root: Instance) -> bool:

@@ -16,7 +16,12 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.status import container_run
 from sidecar.core.status.current_cause import current_cause
-from sidecar.core.status.dependencies import confirmation_s, is_failing
+from sidecar.core.status.dependencies import (
+    awaited_since_mono,
+    confirmation_s,
+    has_answered_since_failure,
+    is_failing,
+)
 
 HEALTH_CHECK_S = 30.0
 """Docker's own interval between the health checks of a container."""
@@ -120,11 +125,12 @@ def wait_for_wallet(state: State, instance: Instance, at: Moment) -> Reason | No
     It waits no longer than the answer of a root may take.
     """
     first_mono = instance.health.first_failure_mono
-    if first_mono is None:
+    awaited_mono = awaited_since_mono(instance)
+    if first_mono is None or awaited_mono is None:
         return None
     for root in presumed_dependencies(state, instance.id.target):
         wallet = state.target_of(root)
-        if at.mono - first_mono >= confirmation_s(
+        if at.mono - awaited_mono >= confirmation_s(
             wallet
         ) or not container_run.is_running(root):
             continue
@@ -132,7 +138,7 @@ def wait_for_wallet(state: State, instance: Instance, at: Moment) -> Reason | No
             return Reason.of(
                 R.WALLET_FAILING, root=root.name, cause=str(root.health.cause)
             )
-        if _has_still_to_answer(root, first_mono):
+        if _has_still_to_answer(root, instance):
             return Reason.of(R.WALLET_UNCONFIRMED, root=root.name)
     return None
 
@@ -144,11 +150,13 @@ def _is_undecided(root: Instance, first_mono: float, interval_s: float) -> bool:
     return failing_since_mono(root) < first_mono + interval_s
 
 
-def _has_still_to_answer(root: Instance, first_mono: float) -> bool:
-    """Does the root start, or has it not been probed since ``first_mono``?"""
+def _has_still_to_answer(root: Instance, instance: Instance) -> bool:
+    """Does the root start, or work without an answer that is new enough?"""
+    health = root.health
     if root.state is TargetState.STARTING:
         return True
-    answered_mono = root.health.last_success_mono
-    if root.state not in WORKING_STATES or is_failing(root) or answered_mono is None:
+    if root.state not in WORKING_STATES or is_failing(root):
         return False
-    return answered_mono < first_mono and root.health.blind is None
+    if health.last_success_mono is None or health.blind is not None:
+        return False
+    return not has_answered_since_failure(root, instance)

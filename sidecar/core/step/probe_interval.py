@@ -8,6 +8,7 @@ from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.status.container_run import is_running
+from sidecar.core.status.dependencies import has_answered_since_failure
 from sidecar.core.status.presumed_dependencies import presumed_dependents
 
 SLOW_FACTOR = 3.0
@@ -49,14 +50,15 @@ def _is_decided(instance: Instance) -> bool:
 
 
 def _is_awaited(state: State, instance: Instance) -> bool:
-    """Did a dependent begin to fail after this instance's last good answer?"""
-    answered_mono = instance.health.last_success_mono
-    if instance.health.failures or answered_mono is None:
+    """Did a dependent fail after this instance's last good answer?"""
+    if instance.health.failures or instance.health.last_success_mono is None:
         return False
     names = state.topology.dependents.get(instance.id.target, ())
     dependents = (i for name in names for i in state.replicas(name))
-    for dependent in chain(dependents, presumed_dependents(state, instance.id.target)):
-        first_mono = dependent.health.first_failure_mono
-        if first_mono is not None and answered_mono < first_mono:
-            return True
-    return False
+    return any(
+        dependent.health.failures
+        and not has_answered_since_failure(instance, dependent)
+        for dependent in chain(
+            dependents, presumed_dependents(state, instance.id.target)
+        )
+    )

@@ -58,7 +58,7 @@ def test_failed_undo_ends_the_silence() -> None:
     world.cure()
     world.undo(text_reason("the engine is gone"))
     assert world.drill.undo_problem
-    world.fails(LEAF, Cause.REFUSED, times=30)
+    world.fails(LEAF, Cause.REFUSED, times=35)
     assert (LEAF, MessageKind.OPENED) in kinds(world)
 
 

@@ -65,8 +65,8 @@ def test_a_target_that_fails_waits_until_the_wallet_is_probed() -> None:
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.last(LEAF).guard is Guard.DEPENDENCY
     assert str(world.last(LEAF).reason).endswith(
-        f"{ROOT}, a wallet daemon, has not yet answered since this began: it is "
-        "asked first"
+        f"{ROOT}, a wallet daemon, has not yet answered since this went down: "
+        "it is asked first"
     )
     assert (
         probe_interval_s(world.state, world.instance(ROOT))
@@ -87,10 +87,39 @@ def test_a_target_waits_for_the_decision_on_a_failing_wallet() -> None:
 
 def test_a_wallet_that_works_holds_no_target() -> None:
     world = start_healthy_world()
-    world.fails(LEAF, Cause.HTTP_5XX, 2)
-    world.probe(ROOT, probe_success())
-    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    world.fails(LEAF, Cause.HTTP_5XX)
+    answer_wallet(world)
     assert world.acts() == [(LEAF, RESTART)]
+
+
+def test_a_wallet_that_answered_before_its_dependent_went_down_is_asked_again() -> None:
+    """It may have begun to fail since: here a call of others holds it."""
+    world = start_healthy_world()
+    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    answer_wallet(world)
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    assert world.acts() == []
+    assert "has not yet answered since this went down" in str(world.last(LEAF).reason)
+    assert (
+        probe_interval_s(world.state, world.instance(ROOT))
+        == WALLET.cadence.fast_interval_s
+    )
+    world.fails(ROOT, Cause.HUNG, 1, took_s=10.0)
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    assert world.acts() == []
+
+
+def test_a_wallet_that_cannot_be_probed_any_more_is_awaited_for_a_limited_time() -> (
+    None
+):
+    world = start_healthy_world()
+    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    answer_wallet(world)
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    began_s = world.now_s
+    world.wait(70.0, 1.0)
+    assert world.acts() == [(LEAF, RESTART)]
+    assert 55.0 < world.last(LEAF).at.mono - began_s <= 65.0
 
 
 def test_a_wallet_that_failed_an_interval_later_holds_no_target() -> None:
@@ -154,7 +183,7 @@ def test_a_target_that_failed_with_a_wallet_has_time_to_follow() -> None:
     assert world.acts() == [(ROOT, RESTART)]
     assert f"{ROOT} works again; this has" in str(world.last(LEAF).reason)
     world.wait(FREE.settle_s)
-    world.works(ROOT)
+    answer_wallet(world)
     assert world.acts() == [(ROOT, RESTART), (LEAF, RESTART)]
 
 
@@ -176,9 +205,8 @@ def test_a_hopeless_verification_does_not_hold_a_wallet_load() -> None:
 def test_a_verification_that_may_succeed_holds_the_wallet() -> None:
     """The new run has not answered yet, or has answered well."""
     world = start_healthy_world()
-    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    world.fails(LEAF, Cause.HTTP_5XX)
     answer_wallet(world)
-    world.fails(LEAF, Cause.HTTP_5XX, 1)
     world.complete_remedy(LEAF)
     world.fails(ROOT, Cause.REFUSED)
     assert world.last(ROOT).guard is Guard.REMEDY_RUNNING
@@ -189,9 +217,8 @@ def test_a_verification_that_may_succeed_holds_the_wallet() -> None:
 
 def test_a_remedy_that_the_engine_carries_out_holds_the_wallet() -> None:
     world = start_healthy_world()
-    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    world.fails(LEAF, Cause.HTTP_5XX)
     answer_wallet(world)
-    world.fails(LEAF, Cause.HTTP_5XX, 1)
     world.fails(ROOT, Cause.REFUSED)
     assert world.is_acting(LEAF)
     assert world.last(ROOT).guard is Guard.REMEDY_RUNNING

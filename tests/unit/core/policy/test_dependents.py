@@ -4,10 +4,12 @@ from dataclasses import replace
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.event import ProbeCompleted
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import ProbeWarning, probe_success
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import IncidentStep, RemedyOutcome
+from sidecar.core.step.probe_interval import probe_interval_s
 from tests.support.rule_scenarios import (
     LEAF,
     PROBE_UNKNOWN,
@@ -28,8 +30,49 @@ def test_a_dependent_waits_until_its_root_has_answered() -> None:
     assert world.acts() == []
     assert world.last(LEAF).guard is Guard.DEPENDENCY
     world.works(ROOT, times=1)
-    world.fails(LEAF, Cause.HTTP_5XX, 1)
     assert world.acts() == [(LEAF, RESTART)]
+
+
+def test_a_root_that_begins_to_hang_between_two_failures_is_asked_first() -> None:
+    world = start_healthy_world()
+    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    world.works(ROOT, times=1)
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    assert world.acts() == []
+    assert "has not yet answered since this went down" in str(world.last(LEAF).reason)
+    fast_s = WALLET.cadence.fast_interval_s
+    assert probe_interval_s(world.state, world.instance(ROOT)) == fast_s
+    world.fails(ROOT, Cause.HUNG, 1, took_s=10.0)
+    world.fails(LEAF, Cause.HTTP_5XX, 3)
+    assert world.acts() == []
+    assert list_incident_steps(world) == []
+
+
+def test_a_dependent_does_not_wait_for_a_root_whose_answers_are_slow() -> None:
+    """Each answer comes after the next failure of the dependent, asked before it."""
+    world = start_healthy_world()
+    root = world.instance(ROOT)
+    assert root.container is not None
+    run = root.container.run
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    for _ in range(2):
+        asked_s = world.now_s
+        world.fails(LEAF, Cause.HTTP_5XX, 1)
+        late = ProbeCompleted(world.now, root.id, run, asked_s, probe_success())
+        world.send(late)
+    assert world.acts() == [(LEAF, RESTART)]
+
+
+def test_a_root_that_cannot_be_probed_any_more_is_awaited_for_a_limited_time() -> None:
+    world = start_healthy_world()
+    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    world.works(ROOT, times=1)
+    answered_s = world.now_s
+    for _ in range(40):
+        world.probe(ROOT, PROBE_UNKNOWN)
+        world.fails(LEAF, Cause.HTTP_5XX, 1)
+    assert world.acts() == [(LEAF, RESTART)]
+    assert 45.0 <= list_try_times(world, LEAF)[0] - answered_s <= 60.0
 
 
 def test_a_dependent_is_held_while_the_root_has_an_open_streak() -> None:
@@ -173,9 +216,8 @@ def test_a_dependent_that_followed_is_later_restarted_for_its_own_failure() -> N
     world.works(ROOT)
     world.works(LEAF)
     assert world.instance(LEAF).settling is None
-    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    world.fails(LEAF, Cause.HTTP_5XX)
     world.works(ROOT)
-    world.fails(LEAF, Cause.HTTP_5XX, 2)
     assert world.acts()[-1] == (LEAF, Action.RESTART)
     assert world.last(LEAF).trigger is Trigger.FAILURE
 

@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.decision import Action
-from sidecar.core.model.event import RemedyCallResult, RestartRequested
+from sidecar.core.model.event import RemedyCallResult, RestartRequested, Tick
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_settings import ExecProbe
 from sidecar.core.model.target import InstanceId, RestartSettings, Target
@@ -41,9 +41,9 @@ def fail_repeatedly(world: RuleWorld, name: str, times: int) -> None:
     """The target fails and, restarted, works again, ``times`` times."""
     others = [i.name for i in world.state.instances.values() if i.name != name]
     for _ in range(times):
-        world.fails(name, Cause.REFUSED, 1)
+        world.fails(name, Cause.REFUSED)
         world.works(*others, times=1)
-        world.fails(name, Cause.REFUSED, 2)
+        world.send(Tick(world.now))
         if world.is_acting(name):
             world.complete_remedy(name)
             world.works(name)
@@ -183,7 +183,7 @@ def test_the_settings_own_target_does_not_wait_until_a_labelled_one_works() -> N
     world = start_healthy_world(targets=(WALLET, GREEDY))
     world.fails("greedy", Cause.COMMAND_FAILED)
     world.works(ROOT)
-    world.fails("greedy", Cause.COMMAND_FAILED, 1)
+    world.send(Tick(world.now))
     assert world.is_acting("greedy")
     world.fails(ROOT, Cause.REFUSED)
     assert world.last(ROOT).guard is Guard.REMEDY_RUNNING

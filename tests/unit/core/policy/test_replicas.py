@@ -31,9 +31,8 @@ def test_a_replica_that_an_operator_stopped_does_not_hold_the_dependents() -> No
     world = start_two_wallets()
     world.notice(f"{ROOT}-2", EngineEventKind.KILL)
     world.exits(f"{ROOT}-2", 143)
-    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    world.fails(LEAF, Cause.HTTP_5XX)
     world.works(f"{ROOT}-1", times=1)
-    world.fails(LEAF, Cause.HTTP_5XX, 2)
     assert world.acts() == [(LEAF, RESTART)]
 
 
