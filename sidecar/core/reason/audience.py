@@ -363,6 +363,7 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.NO_OTHER_REPLICA: Audience.EVERYBODY,
         R.FOLLOWS_BY_ITSELF: Audience.EVERYBODY,
         R.DEPENDENCY_DOWN: Audience.EVERYBODY,
+        R.DEPENDENCY_IN_STATE: Audience.EVERYBODY,
         R.DEPENDENCY_FAILING: Audience.EVERYBODY,
         R.DEPENDENCY_HELD: Audience.EVERYBODY,
         R.DEPENDENCY_UNCONFIRMED: Audience.EVERYBODY,

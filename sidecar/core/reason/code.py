@@ -346,6 +346,7 @@ class ReasonCode(StrEnum):
     NO_OTHER_REPLICA = auto()
     FOLLOWS_BY_ITSELF = auto()
     DEPENDENCY_DOWN = auto()
+    DEPENDENCY_IN_STATE = auto()
     DEPENDENCY_FAILING = auto()
     DEPENDENCY_HELD = auto()
     DEPENDENCY_UNCONFIRMED = auto()

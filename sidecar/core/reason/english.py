@@ -348,6 +348,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.NO_OTHER_REPLICA: "no other replica of it works",
         R.FOLLOWS_BY_ITSELF: "{root} works again; this has {wait_s:wait} left to follow by itself",
         R.DEPENDENCY_DOWN: "{root} is {state} ({cause}): it comes first",
+        R.DEPENDENCY_IN_STATE: "{root} is {state}: it comes first",
         R.DEPENDENCY_FAILING: "{root} is failing ({cause}): it comes first",
         R.DEPENDENCY_HELD: "other calls hold the only thread of {root}, so it answers late: it comes first",
         R.DEPENDENCY_UNCONFIRMED: "{root} has not yet answered since this went down: it is asked first",

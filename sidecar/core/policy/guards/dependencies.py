@@ -96,9 +96,7 @@ def grace_reason(settling: Settling, at: Moment) -> Reason | None:
 
 def _blocks(case: GuardInput, root: Instance) -> Reason | None:
     if root.state in BROKEN_STATES:
-        return Reason.of(
-            R.DEPENDENCY_DOWN, root=root.name, state=root.state, cause=str(root.cause)
-        )
+        return _describe_broken(root)
     if is_failing(root):
         return Reason.of(
             R.DEPENDENCY_FAILING, root=root.name, cause=str(root.health.cause)
@@ -110,3 +108,12 @@ def _blocks(case: GuardInput, root: Instance) -> Reason | None:
     if is_dependency_unconfirmed(case.state, root, case.instance, case.at):
         return Reason.of(R.DEPENDENCY_UNCONFIRMED, root=root.name)
     return None
+
+
+def _describe_broken(root: Instance) -> Reason:
+    """Its state, with the cause; one that answers well again has none any more."""
+    if root.cause is None:
+        return Reason.of(R.DEPENDENCY_IN_STATE, root=root.name, state=root.state)
+    return Reason.of(
+        R.DEPENDENCY_DOWN, root=root.name, state=root.state, cause=str(root.cause)
+    )

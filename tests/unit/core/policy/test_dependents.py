@@ -48,6 +48,14 @@ def test_a_root_that_begins_to_hang_between_two_failures_is_asked_first() -> Non
     assert list_incident_steps(world) == []
 
 
+def test_a_root_that_answers_again_for_the_first_time_still_comes_first() -> None:
+    world = start_healthy_world()
+    world.fails(ROOT, Cause.AUTH)
+    world.works(ROOT, times=1)
+    world.fails(LEAF, Cause.HTTP_5XX)
+    assert str(world.last(LEAF).reason).endswith(f"{ROOT} is down: it comes first")
+
+
 def test_a_dependent_does_not_wait_for_a_root_whose_answers_are_slow() -> None:
     """Each answer comes after the next failure of the dependent, asked before it."""
     world = start_healthy_world()
