@@ -874,6 +874,27 @@ class Stack:
             deadline_s,
         )[0]
 
+    def wait_outcome(
+        self,
+        target: str,
+        action: str,
+        outcome: str = "recovered",
+        *,
+        times: int | None = None,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        """Wait until the log has this outcome of a target's remedy.
+
+        ``times``: exactly so often; None: at least once.
+        """
+
+        def look() -> bool:
+            count = self.watcher.outcomes(target).count((action, outcome))
+            return count > 0 if times is None else count == times
+
+        often = "" if times is None else f" {times} times"
+        self.wait_for(f"{target}: {action} {outcome}{often}", look, deadline_s)
+
     # --- counting
 
     def engine_calls(self) -> list[str]:

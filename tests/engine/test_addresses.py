@@ -34,13 +34,6 @@ def start_wallets_of_one_name(
     return ours, wallet, neighbour
 
 
-def wait_restarted(stack: Stack, times: int) -> None:
-    stack.wait_for(
-        f"restart {times} is found to have helped",
-        lambda: stack.watcher.outcomes(WALLET).count(("restart", "recovered")) == times,
-    )
-
-
 def received_methods(neighbour: WalletBox) -> list[str]:
     return neighbour.methods()
 
@@ -53,7 +46,7 @@ def test_neighbour_with_same_name_gets_no_request(
     ours.wait_healthy(WALLET)
     for number in range(1, 4):
         assert watcher.order("restart", WALLET).ok
-        wait_restarted(ours, number)
+        ours.wait_outcome(WALLET, "restart", times=number)
         ours.wait_healthy(WALLET)
     ours.wait_probes(WALLET, 10)
     assert received_methods(neighbour) == []
@@ -70,9 +63,7 @@ def test_dead_daemon_is_restarted_while_neighbour_with_same_name_runs(
     watcher = ours.sidecar(wallet_config())
     ours.wait_healthy(WALLET)
     wallet.end_daemon()
-    ours.wait_for(
-        "it is healed", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
-    )
+    ours.wait_outcome(WALLET, "restart")
     ours.wait_healthy(WALLET)
     assert "auth" not in {r.fields.get("cause") for r in watcher.records(WALLET)}
     assert received_methods(neighbour) == []
@@ -82,16 +73,13 @@ def test_scaled_service_with_capitals_in_its_name_is_found(stack: Stack) -> None
     name = "ElectronCash"
     wallet = stack.wallet(service=name)
     target = wallet_target({"url": f"http://{name}:7777/"})
-    watcher = stack.sidecar(config({name: target}))
+    stack.sidecar(config({name: target}))
     stack.wait_healthy(name)
     second = stack.wallet(service=name, number=2)
     names = (f"{name}-1", f"{name}-2")
     stack.wait_healthy(*names)
     second.end_daemon()
-    stack.wait_for(
-        "the second is healed",
-        lambda: ("restart", "recovered") in watcher.outcomes(names[1]),
-    )
+    stack.wait_outcome(names[1], "restart")
     assert wallet.status == "running"
     assert len(stack.engine_calls()) == 1
 

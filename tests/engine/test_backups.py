@@ -152,9 +152,7 @@ def restart_with_backup(stack: Stack, daemon: WalletBox) -> None:
         lambda: len(json.loads(read(daemon, DEFAULT_WALLET))["addresses"]) == 21,
     )
     assert watcher.order("restart", WALLET).status_code == 202
-    stack.wait_for(
-        "restarted", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
-    )
+    stack.wait_outcome(WALLET, "restart")
     newest, oldest = stored_backups(watcher)
     assert (newest["trigger"], newest["addresses"]) == ("restart", 21)
     assert oldest["addresses"] == 20

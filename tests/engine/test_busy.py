@@ -84,11 +84,7 @@ def occupy_thread(wallet: WalletBox, stack: Stack, callers: int = 2) -> None:
 
 
 def wait_restarted(stack: Stack) -> None:
-    stack.wait_for(
-        "the restart is found to have helped",
-        lambda: ("restart", "recovered") in stack.watcher.outcomes(WALLET),
-        2 * DEADLINE_S,
-    )
+    stack.wait_outcome(WALLET, "restart", deadline_s=2 * DEADLINE_S)
 
 
 def seconds_to_decision(stack: Stack, since: float) -> float:

@@ -64,11 +64,7 @@ def wait_process_followed(stack: Stack) -> None:
 
 
 def wait_recovered(stack: Stack, action: str) -> None:
-    stack.wait_for(
-        f"the {action} is found to have helped",
-        lambda: (action, "recovered") in stack.watcher.outcomes(WALLET),
-        2 * DEADLINE_S,
-    )
+    stack.wait_outcome(WALLET, action, deadline_s=2 * DEADLINE_S)
     stack.wait_healthy(WALLET)
 
 
@@ -141,7 +137,7 @@ def test_daemon_restarted_by_its_supervisor_is_left_alone(
 
     hold = stack.wait_decision(WALLET, "hold")
     assert hold.fields["guard"] in {"threshold", "self_restart"}
-    wait_loaded(stack, watcher, 2)
+    wait_loaded(stack, 2)
     assert wallet.wallets()
     assert wallet.started_at == before
     assert stack.engine_calls() == []
@@ -179,20 +175,15 @@ def test_restarted_process_is_followed_with_host_pid_namespace(
     loop = "while :; do python /app/wallet.py daemon; sleep 1; done"
     path = {"PYTHONPATH": "/opt/jsonrpclib/pinned"}
     wallet = stack.wallet(entrypoint=["sh", "-c", loop], env=path)
-    watcher = stack.sidecar(wallet_config(), pid_mode="host")
+    stack.sidecar(wallet_config(), pid_mode="host")
     stack.wait_healthy(WALLET)
     for loads in (2, 3):
         wait_process_followed(stack)
         wallet.end_daemon()
-        wait_loaded(stack, watcher, loads)
+        wait_loaded(stack, loads)
     assert stack.engine_calls() == []
 
 
-def wait_loaded(stack: Stack, watcher: SidecarBox, times: int) -> None:
-    loaded = ("load_wallet", "recovered")
-    stack.wait_for(
-        "the daemon runs again and has its wallet",
-        lambda: watcher.outcomes(WALLET).count(loaded) == times,
-        2 * DEADLINE_S,
-    )
+def wait_loaded(stack: Stack, times: int) -> None:
+    stack.wait_outcome(WALLET, "load_wallet", times=times, deadline_s=2 * DEADLINE_S)
     stack.wait_healthy(WALLET)

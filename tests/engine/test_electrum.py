@@ -100,11 +100,7 @@ def test_requested_restart_in_outage_keeps_addresses(stack: Stack) -> None:
 
     assert watcher.order("restart", WALLET).ok
 
-    stack.wait_for(
-        "recovered",
-        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
-        2 * DEADLINE_S,
-    )
+    stack.wait_outcome(WALLET, "restart", deadline_s=2 * DEADLINE_S)
     known_addresses = rpc(daemon, "listaddresses")
     assert isinstance(known_addresses, list)
     assert set(handed_out) <= set(known_addresses)
@@ -137,11 +133,7 @@ def test_stopped_process_is_restarted_with_its_wallet(stack: Stack) -> None:
 
     os.kill(daemon_pid(daemon), signal.SIGSTOP)
 
-    stack.wait_for(
-        "recovered",
-        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
-        2 * DEADLINE_S,
-    )
+    stack.wait_outcome(WALLET, "restart", deadline_s=2 * DEADLINE_S)
     stack.wait_healthy(WALLET)
     assert stack.lifecycle_calls() == [f"start {WALLET}"], (
         "continued, it obeyed its stop"
@@ -157,15 +149,11 @@ def test_stopped_process_is_restarted_with_its_wallet(stack: Stack) -> None:
 def test_killed_daemon_is_restarted_with_its_wallet(
     stack: Stack, shape: Literal["pid1", "wrapper"], action: str
 ) -> None:
-    _, daemon, watcher = start_healthy(stack, shape)
+    _, daemon, _watcher = start_healthy(stack, shape)
 
     os.kill(daemon_pid(daemon), signal.SIGKILL)
 
-    stack.wait_for(
-        "recovered",
-        lambda: (action, "recovered") in watcher.outcomes(WALLET),
-        2 * DEADLINE_S,
-    )
+    stack.wait_outcome(WALLET, action, deadline_s=2 * DEADLINE_S)
     stack.wait_healthy(WALLET)
     assert stack.engine_calls() == [f"{action} {WALLET}"]
     assert rpc(daemon, "list_wallets")

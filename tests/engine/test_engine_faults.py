@@ -25,11 +25,7 @@ def test_restart_without_engine_answer_is_counted_once(stack: Stack) -> None:
 
     wallet.end_daemon()
 
-    stack.wait_for(
-        "recovered",
-        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
-        2 * DEADLINE_S,
-    )
+    stack.wait_outcome(WALLET, "restart", deadline_s=2 * DEADLINE_S)
     stack.wait_healthy(WALLET)
     assert stack.engine_calls() == [f"restart {WALLET}"]
     assert stack.starts(wallet) == 2
@@ -53,11 +49,7 @@ def test_gateway_error_of_proxy_is_not_taken_as_failed_restart(
 
     wallet.set_fault("http_500")
 
-    stack.wait_for(
-        "recovered",
-        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
-        2 * DEADLINE_S,
-    )
+    stack.wait_outcome(WALLET, "restart", deadline_s=2 * DEADLINE_S)
     stack.wait_healthy(WALLET)
     assert stack.engine_calls() == [f"restart {WALLET}"]
     assert stack.starts(wallet) == 2
@@ -89,11 +81,7 @@ def test_probes_continue_without_engine_and_remedies_resume_with_it(
 
     stack.proxy.reopen()
 
-    stack.wait_for(
-        "recovered",
-        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
-        2 * DEADLINE_S,
-    )
+    stack.wait_outcome(WALLET, "restart", deadline_s=2 * DEADLINE_S)
     stack.wait_healthy(WALLET)
     stack.wait_for("ready again", lambda: watcher.status_view()["ready"])
     assert stack.engine_calls() == [f"restart {WALLET}"]

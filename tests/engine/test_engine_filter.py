@@ -59,23 +59,14 @@ def wait_for_refused_restart(stack: Stack, wallet: WalletBox) -> None:
     assert wallet.status == "running"
 
 
-def wait_for_restarts(stack: Stack, count: int) -> None:
-    """Wait until so many restarts of the daemon have helped."""
-    helped = ("restart", "recovered")
-    stack.wait_for(
-        f"{count} restarts",
-        lambda: stack.watcher.outcomes(WALLET).count(helped) >= count,
-    )
-
-
 def wait_for_cycle(stack: Stack, wallet: WalletBox, service: ServiceBox) -> None:
     """A restart by order, that of a frozen daemon, and the start of a service."""
     watcher = stack.watcher
     assert watcher.order("restart", WALLET).ok
-    wait_for_restarts(stack, 1)
+    stack.wait_outcome(WALLET, "restart", times=1)
     stack.wait_healthy(WALLET, SERVICE)
     wallet.set_fault("stop_process")
-    wait_for_restarts(stack, 2)
+    stack.wait_outcome(WALLET, "restart", times=2)
     stack.wait_healthy(WALLET, SERVICE)
     stack.wait_for("the events", lambda: not event_stream(watcher))
     service.control("exit")

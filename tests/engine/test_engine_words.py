@@ -54,10 +54,7 @@ def test_unreadable_container_does_not_affect_other_targets(
     target = stack.wait_state(SERVICE, "unknown")
     assert "what its container is doing is not known" in target["reason"]
     wallet.end_daemon()
-    stack.wait_for(
-        "the wallet is healed",
-        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
-    )
+    stack.wait_outcome(WALLET, "restart")
     stack.wait_healthy(WALLET)
     assert stack.engine_calls() == [f"restart {WALLET}"]
     records = [r for r in watcher.records() if "is not known" in r.message]
@@ -78,7 +75,7 @@ def test_harmless_signal_does_not_prevent_remedy_of_later_death(
     stack: Stack, signal: str, trouble: str
 ) -> None:
     wallet = stack.wallet(shape="pid1")
-    watcher = stack.sidecar(wallet_config(restart={"polite_stop": "3s"}))
+    stack.sidecar(wallet_config(restart={"polite_stop": "3s"}))
     stack.wait_healthy(WALLET)
     wallet.docker.kill(signal=signal)
     stack.wait_for("the signal", lambda: "kill" in stack.engine_actions(wallet))
@@ -90,9 +87,7 @@ def test_harmless_signal_does_not_prevent_remedy_of_later_death(
         case _:
             wallet.signal_daemon(9)
     action = "restart" if trouble == "hang" else "start"
-    stack.wait_for(
-        "it is healed", lambda: (action, "recovered") in watcher.outcomes(WALLET)
-    )
+    stack.wait_outcome(WALLET, action)
     stack.wait_healthy(WALLET)
     assert stack.engine_calls() == [f"{action} {WALLET}"]
 
@@ -194,14 +189,12 @@ def test_exit_is_followed_by_start_without_event_stream(
     stack: Stack, exit_code: int
 ) -> None:
     wallet = stack.wallet(shape="init")
-    watcher = start_sidecar_without_events(stack)
+    start_sidecar_without_events(stack)
     if exit_code:
         wallet.signal_daemon(exit_code - 128)
     else:
         wallet.rpc("stop")
-    stack.wait_for(
-        "it is started", lambda: ("start", "recovered") in watcher.outcomes(WALLET)
-    )
+    stack.wait_outcome(WALLET, "start")
     stack.wait_healthy(WALLET)
     assert stack.engine_calls() == [f"start {WALLET}"]
 

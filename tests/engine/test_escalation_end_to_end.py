@@ -140,11 +140,7 @@ def wait_for_escalation(stack: Stack, webhook: WebhookBox, incident: str) -> str
         lambda: third_failures(stack, webhook, incident),
         2 * DEADLINE_S,
     )
-    failed = ("restart", "not_recovered")
-    stack.wait_for(
-        "three failures in the log",
-        lambda: stack.watcher.outcomes(WALLET).count(failed) == 3,
-    )
+    stack.wait_outcome(WALLET, "restart", "not_recovered", times=3)
     assert stack.watcher.target(WALLET)["lane"] == "slow"
     assert stack.engine_calls() == [f"restart {WALLET}"] * 3
     page, *_ = stack.wait_for(

@@ -368,15 +368,6 @@ def pause_s(scenario: KillScenario) -> float:
     return second.seconds_after(ended)
 
 
-def wait_stored_failures(scenario: KillScenario, count: int) -> None:
-    """Wait until so many restarts have failed by the log: it comes after the store."""
-    failed = ("restart", "not_recovered")
-    scenario.stack.wait_for(
-        f"{count} failures",
-        lambda: scenario.watcher.outcomes(WALLET).count(failed) >= count,
-    )
-
-
 def test_slow_lane_and_dead_letter_outlive_kills_until_a_person_has_mended_it(
     scenario: KillScenario,
 ) -> None:
@@ -391,7 +382,8 @@ def test_slow_lane_and_dead_letter_outlive_kills_until_a_person_has_mended_it(
         return {"lane": scenario.watcher.target(WALLET).get("lane")}
 
     stack.wait_for("the slow lane", lambda: lane() == {"lane": "slow"})
-    wait_stored_failures(scenario, 1)
+    # The log comes after the store.
+    stack.wait_outcome(WALLET, "restart", "not_recovered", times=1)
     assert stack.engine_calls() == [f"restart {WALLET}"]
     scenario.kill()
     scenario.start_successor()
@@ -400,7 +392,7 @@ def test_slow_lane_and_dead_letter_outlive_kills_until_a_person_has_mended_it(
     assert pause_s(scenario) > 11.9
 
     stack.wait_state(WALLET, "dead_letter", deadline_s=2 * DEADLINE_S)
-    wait_stored_failures(scenario, 2)
+    stack.wait_outcome(WALLET, "restart", "not_recovered", times=2)
     scenario.kill()
     scenario.start_successor()
     stack.wait_state(WALLET, "dead_letter")

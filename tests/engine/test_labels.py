@@ -245,9 +245,6 @@ def test_labelled_containers_that_always_fail_do_not_block_wallet_restart(
 
     stack.wait_for("the brake is on for both", is_rate_limited, 4 * DEADLINE_S)
     wallet.end_daemon()
-    stack.wait_for(
-        "the wallet recovered",
-        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
-    )
+    stack.wait_outcome(WALLET, "restart")
     used = [act for act in stack.engine_calls() if act.startswith("restart greed")]
     assert len(used) == RESTART_LIMIT - ROOT_RESERVE

@@ -78,10 +78,7 @@ def test_log_is_followed_over_all_restarts_and_floods(stack: Stack) -> None:
     check_restart_by_log(stack, boxes[TERMINAL], "fatal: cannot go on")
     stack.wait_healthy(TERMINAL)
     # The log of the sidecar comes to us after its answers.
-    stack.wait_for(
-        "the restart has helped",
-        lambda: ("restart", "recovered") in watcher.outcomes(TERMINAL),
-    )
+    stack.wait_outcome(TERMINAL, "restart")
     check_restart_by_log(stack, boxes[PLANNED], "[Errno 28] No space left on device")
 
 

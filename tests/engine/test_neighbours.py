@@ -67,9 +67,7 @@ def test_neighbour_with_same_names_and_labels_gets_no_request(
     wait_unhealthy(theirs, sick)
     theirs.wait_for("theirs has exited", lambda: exited.status == "exited")
     wallet.end_daemon()
-    ours.wait_for(
-        "ours recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
-    )
+    ours.wait_outcome(WALLET, "restart")
     # A whole listing and some probes later it is still as it was.
     ours.wait_probes(SERVICE, 10)
 
@@ -106,10 +104,7 @@ def test_replicas_are_probed_separately_and_only_broken_one_is_restarted(
     asked_before = len(watcher.probes(names[0]))
     second.end_daemon()
 
-    stack.wait_for(
-        "the second recovered",
-        lambda: ("restart", "recovered") in watcher.outcomes(names[1]),
-    )
+    stack.wait_outcome(names[1], "restart")
     stack.wait_healthy(*names)
     assert stack.engine_calls() == [f"restart {WALLET}-2"]
     assert first.started_at == before

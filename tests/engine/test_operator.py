@@ -78,10 +78,7 @@ def wait_watched_again(stack: Stack, wallet: WalletBox) -> None:
     stack.wait_healthy(WALLET)
     assert wallet.wallets()
     wallet.end_daemon()
-    stack.wait_for(
-        "its own death is followed by a start",
-        lambda: ("start", "recovered") in stack.watcher.outcomes(WALLET),
-    )
+    stack.wait_outcome(WALLET, "start")
     stack.wait_healthy(WALLET)
     assert stack.engine_calls() == ["start electron-cash"]
 

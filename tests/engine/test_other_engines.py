@@ -94,10 +94,7 @@ def start_sidecar(stack: OtherStack, *workers: str) -> None:
 
 
 def wait_outcome(stack: OtherStack, target: str, action: str, times: int = 1) -> None:
-    stack.wait_for(
-        f"{target}: {action}, {times}",
-        lambda: stack.watcher.outcomes(target).count((action, "recovered")) == times,
-    )
+    stack.wait_outcome(target, action, times=times)
     stack.wait_healthy(target)
 
 

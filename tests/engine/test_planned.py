@@ -115,11 +115,7 @@ def test_planned_restart_waits_for_busy_targets_then_root_and_dependent_follow(
     assert "busy" in watcher.run("sidecar", "explain", WALLET)
     assert stack.lifecycle_calls() == []
     service.control("busy", {"busy": False})
-    stack.wait_for(
-        "both restarted",
-        lambda: ("restart", "recovered") in watcher.outcomes(SERVICE),
-        2 * DEADLINE_S,
-    )
+    stack.wait_outcome(SERVICE, "restart", deadline_s=2 * DEADLINE_S)
 
     stack.wait_healthy(WALLET, SERVICE)
     assert stack.lifecycle_calls() == [f"restart {WALLET}", f"restart {SERVICE}"]

@@ -124,11 +124,7 @@ def test_recreated_wallet_daemon_has_its_wallet_and_addresses(
 
     assert run_in(before.docker, ["touch", FAULTY]).exit_code == 0
     before.docker.restart(timeout=5)
-    stack.wait_for(
-        "a new container helps, which a restart did not",
-        lambda: ("recreate", "recovered") in watcher.outcomes(WALLET),
-        2 * DEADLINE_S,
-    )
+    stack.wait_outcome(WALLET, "recreate", deadline_s=2 * DEADLINE_S)
     stack.wait_healthy(WALLET)
 
     assert ("restart", "not_recovered") in watcher.outcomes(WALLET)

@@ -47,7 +47,5 @@ def test_sidecar_restarted_with_faulty_file_uses_last_settings(stack: Stack) -> 
     stack.wait_for("it answers", watcher.status_view)
     stack.wait_healthy(WALLET)
     wallet.end_daemon()
-    stack.wait_for(
-        "recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
-    )
+    stack.wait_outcome(WALLET, "restart")
     assert watcher.ask("GET", 9787, "/readyz").status_code == 503

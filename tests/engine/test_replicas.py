@@ -91,13 +91,6 @@ def seconds_between(earlier: Json, later: Json) -> float:
     return unix_time(later["at"]) - unix_time(earlier["at"])
 
 
-def wait_outcome(stack: Stack, name: str, outcome: str) -> None:
-    stack.wait_for(
-        f"the restart of {name}: {outcome}",
-        lambda: ("restart", outcome) in stack.watcher.outcomes(name),
-    )
-
-
 def order_all(watcher: SidecarBox) -> None:
     answer = watcher.order("restart", PAYMENTS)
     assert answer.status_code == 202, answer.text
@@ -126,7 +119,7 @@ def test_replicas_are_drained_and_restarted_one_by_one_until_one_fails(
     wait_drained(stack, 2)
     assert boxes[0].started_at != before[0]
     assert health(watcher, 1) == (200, "healthy")
-    wait_outcome(stack, SECOND, "not_recovered")
+    stack.wait_outcome(SECOND, "restart", "not_recovered")
     skip = stack.wait_decision(THIRD, "skip")
     assert f"the restart of {SECOND} did not succeed" in skip.message
     assert_order(watcher)

@@ -32,17 +32,13 @@ CLASSIC = {
 
 def test_pair_is_monitored_with_environment_only(stack: Stack) -> None:
     wallet, service = stack.wallet(), stack.service()
-    watcher = stack.sidecar(env=CLASSIC)
+    stack.sidecar(env=CLASSIC)
     stack.wait_healthy(WALLET, SERVICE)
 
     wallet.end_daemon()
 
     # At default settings: up to 5 s to the first failure, then threshold and boot.
-    stack.wait_for(
-        "recovered",
-        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
-        3 * DEADLINE_S,
-    )
+    stack.wait_outcome(WALLET, "restart", deadline_s=3 * DEADLINE_S)
     stack.wait_healthy(WALLET, SERVICE, deadline_s=2 * DEADLINE_S)
     assert stack.engine_calls() == [f"restart {WALLET}"]
     assert service.health() == 200
@@ -140,9 +136,7 @@ def test_engine_over_tcp_restarts_dead_daemon(stack: Stack) -> None:
         watcher = stack.sidecar(wallet_config(), env={"DOCKER_HOST": forwarder.address})
         stack.wait_healthy(WALLET)
         wallet.end_daemon()
-        stack.wait_for(
-            "recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
-        )
+        stack.wait_outcome(WALLET, "restart")
         stack.wait_healthy(WALLET)
         assert watcher.status_view()["ready"]
         assert stack.engine_calls() == [f"restart {WALLET}"]

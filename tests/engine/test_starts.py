@@ -57,13 +57,6 @@ def start_sidecar_for(
     return wallet
 
 
-def wait_started(stack: Stack, times: int) -> None:
-    stack.wait_for(
-        f"start {times} is found to have helped",
-        lambda: stack.watcher.outcomes(WALLET).count(("start", "recovered")) == times,
-    )
-
-
 def wait_page(stack: Stack, cause: str, deadline_s: float) -> Record:
     """The first page with this cause."""
     return stack.wait_for(
@@ -106,7 +99,7 @@ def test_daemon_killed_by_foreign_calls_in_outage_is_started_each_time(
     stack.wait_state(WALLET, "down")
     for number in range(1, DEATHS + 1):
         call_until_daemon_ends(wallet)
-        wait_started(stack, number)
+        stack.wait_outcome(WALLET, "start", times=number)
         target = stack.wait_state(WALLET, "down")
         assert target["cause"] == "upstream_lost"
         assert target["restarts"]["in_window"] == 0, "the lane is given back"

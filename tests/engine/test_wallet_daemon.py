@@ -53,10 +53,7 @@ def count_actions(stack: Stack, wallet: WalletBox) -> Counter[str]:
 
 def wait_cured(stack: Stack, wallet: WalletBox, action: str) -> None:
     """Wait for the one remedy to end well, with the wallet loaded and healthy."""
-    stack.wait_for(
-        f"one {action}, recovered",
-        lambda: (action, "recovered") in stack.watcher.outcomes(WALLET),
-    )
+    stack.wait_outcome(WALLET, action)
     stack.wait_healthy(WALLET)
     assert wallet.wallets(), "the wallet is not loaded"
     # Nothing follows once it is healthy.

@@ -45,11 +45,7 @@ def config_with_channel(inbox: MessageReceiver, **probe: object) -> Json:
 def kill_daemon(stack: Stack, wallet: WalletBox, times: int = 1) -> None:
     """Kill the daemon by a foreign signal, and wait until it is started again."""
     os.kill(wallet.daemon_process(), signal.SIGKILL)
-    stack.wait_for(
-        "the start is found to have helped",
-        lambda: stack.watcher.outcomes(WALLET).count(("start", "recovered")) == times,
-        2 * DEADLINE_S,
-    )
+    stack.wait_outcome(WALLET, "start", times=times, deadline_s=2 * DEADLINE_S)
 
 
 def wait_hold(stack: Stack, words: str) -> None:
