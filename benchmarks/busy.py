@@ -27,10 +27,11 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks import lagging
-from benchmarks.lab import free_port, wait_for
+from benchmarks.lab import wait_for
 from benchmarks.memory import config
 from benchmarks.stand import STACK, Stand
 from benchmarks.table import Row, at_most, spread
+from tests.support.reserved_port import ReservedPort
 
 COUNT = 1000
 BLIPS_A_SECOND = 20
@@ -160,11 +161,11 @@ def has_two_visits(stand: Stand) -> bool:
 @contextmanager
 def run_sidecar(stand: Stand, folder: Path, state_dir: Path) -> Iterator[int]:
     """The port of `sidecar run`; its lags are in the folder when it has ended."""
-    port, file = free_port(), folder / "sidecar.yaml"
+    port, file = ReservedPort(), folder / "sidecar.yaml"
     file.write_text(json.dumps({**config(stand), **KEEPS_A_YEAR}))
     environment = {
         "DOCKER_HOST": f"unix://{stand.socket}",
-        "SIDECAR_LISTEN": f"127.0.0.1:{port}",
+        "SIDECAR_LISTEN": f"127.0.0.1:{port.number}",
         "SIDECAR_STATE_DIR": str(state_dir),
         lagging.FILE: str(folder / "lags"),
     }
@@ -173,7 +174,7 @@ def run_sidecar(stand: Stand, folder: Path, state_dir: Path) -> Iterator[int]:
             [*_LAGGING, "run", "--config", str(file)], env=environment, stderr=log
         )
     try:
-        yield port
+        yield port.number
     finally:
         process.terminate()
         process.wait(20)

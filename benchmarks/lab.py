@@ -3,7 +3,6 @@
 import http.client
 import io
 import json
-import socket
 import tarfile
 import threading
 import time
@@ -218,13 +217,6 @@ def wait_for(
             return result
         time.sleep(every_s)
     raise TimeoutError(f"not within {within_s:.0f} s: {what}")
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _tar(path: str, text: str) -> bytes:

@@ -29,7 +29,6 @@ from typing import Any, NamedTuple
 from benchmarks import processes, program
 from benchmarks.lab import (
     SERVICE,
-    free_port,
     http_probe,
     lab,
     pid,
@@ -38,6 +37,7 @@ from benchmarks.lab import (
 )
 from benchmarks.stand import STACK, Stand
 from benchmarks.table import Row, at_most
+from tests.support.reserved_port import ReservedPort
 
 INTERVAL_S = 10.0
 SCRAPE_EVERY_S = 15.0
@@ -180,19 +180,19 @@ def run_sidecar(
     ``settings`` None: all targets of the stand. ``module`` runs it, with ``variables``
     in its environment.
     """
-    port, file = free_port(), folder / "sidecar.yaml"
+    port, file = ReservedPort(), folder / "sidecar.yaml"
     file.write_text(json.dumps(settings or config(stand)))
     command = [sys.executable, "-m", module, "run", "--config", str(file)]
     environment = {
         "DOCKER_HOST": f"unix://{stand.socket}",
-        "SIDECAR_LISTEN": f"127.0.0.1:{port}",
+        "SIDECAR_LISTEN": f"127.0.0.1:{port.number}",
         "SIDECAR_STATE_DIR": str(folder),
         **(variables or {}),
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stderr=log)
     try:
-        yield process, port
+        yield process, port.number
     finally:
         process.terminate()
         process.wait(30)
