@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from sidecar.api_types import drills as types
+from sidecar.core.drills.verdict import recover_s, seconds_between
 from sidecar.core.model.drill import Drill, DrillAct, DrillRecord
 from sidecar.core.model.drill_fault import DrillFault
 from sidecar.core.model.drill_settings import DrillObjective
@@ -105,19 +106,11 @@ def show_record(record: DrillRecord, show: Show) -> types.DrillSummary:
 
 
 def _measure(drill: Drill) -> types.DrillMeasures:
-    begin = drill.injected
-    recovery_begin = begin if drill.fault.rule.is_cured else drill.undone
     return types.DrillMeasures(
-        detect=_elapsed(begin, drill.detected),
-        recover=_elapsed(recovery_begin, drill.recovered),
-        decide=_elapsed(begin, drill.decided),
+        detect=_round(seconds_between(drill.injected, drill.detected)),
+        recover=_round(recover_s(drill)),
+        decide=_round(seconds_between(drill.injected, drill.decided)),
     )
-
-
-def _elapsed(begin: Moment | None, end: Moment | None) -> float | None:
-    if begin is None or end is None:
-        return None
-    return _round(end.mono - begin.mono)
 
 
 def _round(seconds: float | None) -> float | None:
