@@ -130,10 +130,14 @@ class Watchdog:
         return run_step(self.state, event)
 
     async def _hand_over(self, result: StepResult) -> None:
-        """Store first, tell the listeners second, act third."""
-        before, self.state = self.state, result.state
+        """Store first, then show the state, tell the listeners, and act.
+
+        So whatever the state shows is on record: a drill that has ended, for example.
+        """
+        before = self.state
         result = self._with_evidence(result)
         await self._store.append(result)
+        self.state = result.state
         for listener in self._listeners:
             self._tell(listener, result)
         for decision in result.decisions:

@@ -21,6 +21,7 @@ from sidecar.web.views.drills import (
     show_current,
     show_planned,
     show_record,
+    still_under_way,
 )
 
 DEFAULT_DRILLS = 20
@@ -70,12 +71,14 @@ class DrillAnswers:
         services, target = self._services, query["target"]
         since_wall = self._since_wall(query["since"])
         show = reader_of(details=is_authorised(request, services.token))
+        current = services.state().drill
+        on_record = await services.journal.drills(MAX_DRILLS, target or None)
+        drill = still_under_way(current, on_record)
         records = [
             record
-            for record in await services.journal.drills(MAX_DRILLS, target or None)
+            for record in on_record
             if query["fault"] in {"", record.fault} and record.ended_wall >= since_wall
         ]
-        drill = services.state().drill
         is_shown = drill is not None and target in {"", drill.name}
         return json_response(
             DrillList(

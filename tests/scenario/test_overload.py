@@ -1,25 +1,29 @@
-"""The loop under a full queue, invalid events and failing listeners."""
+"""The loop under a full queue, invalid events, failing listeners, a slow store."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
 
 import pytest
+from typing_extensions import override
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import RunId
 from sidecar.core.model.event import (
     ContainersListed,
+    EngineReachabilityChanged,
     ProbeCompleted,
     RestartRequested,
     Tick,
 )
 from sidecar.core.model.probe_result import probe_failure, probe_success
 from sidecar.core.model.probe_settings import RunningProbe
+from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
-from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.model.target import InstanceId, Mode, Target
 from sidecar.core.model.update import replace_instances
 from sidecar.core.ports.loop import QueueFull
 from sidecar.core.reason.reason import text_reason
+from sidecar.simulation.memory_store import MemoryStore
 from sidecar.watchdog import QUEUE_LIMIT, TURN_INSTANCES, Watchdog
 from tests.support.loop_harness import LEAF, ROOT, ROOT_ID, LoopHarness, run_scenario
 from tests.support.rule_world import RuleWorld, container
@@ -51,6 +55,46 @@ def test_invalid_event_does_not_stop_watchdog() -> None:
         await asyncio.sleep(60.0)
         assert harness.watchdog.state.instances.keys() == before.instances.keys()
         assert await harness.watchdog.ask(RestartRequested(harness.clock.now(), ROOT))
+
+    run_scenario(scenario)
+
+
+class HeldStore(MemoryStore):
+    """A store that does not end a write before it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_end = asyncio.Event()
+        self.is_writing = asyncio.Event()
+
+    @override
+    async def append(self, result: StepResult) -> None:
+        self.is_writing.set()
+        await self.may_end.wait()
+        await super().append(result)
+
+
+def test_state_is_shown_once_it_is_stored() -> None:
+    """Else a drill that the state no longer shows is not yet on record."""
+
+    async def scenario(harness: LoopHarness) -> None:
+        store = HeldStore()
+        watchdog = Watchdog(
+            state=State(started=harness.clock.now(), mode=Mode.ACT),
+            clock=harness.clock,
+            store=store,
+            listeners=(),
+            probing=harness.scheduler,
+            remedies=harness.executor,
+        )
+        before = watchdog.state
+        loop = asyncio.create_task(watchdog.run())
+        watchdog.post(EngineReachabilityChanged(harness.clock.now(), reachable=True))
+        await store.is_writing.wait()
+        assert watchdog.state is before
+        store.may_end.set()
+        await harness.wait_until(lambda: watchdog.state.engine.reachable)
+        loop.cancel()
 
     run_scenario(scenario)
 

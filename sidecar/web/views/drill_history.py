@@ -10,18 +10,18 @@ from sidecar.core.model.drill import Drill, DrillOutcome, DrillRecord
 from sidecar.core.model.journal_entry import JournalEntry
 from sidecar.core.reporting.drill_times import find_drill_time, list_drill_times
 from sidecar.core.text.formatting import rfc3339
-from sidecar.web.views.drills import reader_of
+from sidecar.web.views.drills import reader_of, still_under_way
 
 
 class DrillHistory:
-    """Drills that ended in a period; ``current``: the one under way."""
+    """Drills that ended in a period; ``current``: the one that was under way before."""
 
     def __init__(
         self, records: Iterable[DrillRecord], current: Drill | None, now_wall: float
     ) -> None:
         self._records = tuple(records)
-        self._current = current
-        self._times = list_drill_times(self._records, current, now_wall)
+        self._current = still_under_way(current, self._records)
+        self._times = list_drill_times(self._records, self._current, now_wall)
 
     def mark(self, entries: Iterable[JournalEntry]) -> Iterator[JournalEntry]:
         """The entries; one of the target or a dependent in a drill has its id."""

@@ -50,6 +50,15 @@ def show_expectation(
     )
 
 
+def still_under_way(
+    current: Drill | None, records: Iterable[DrillRecord]
+) -> Drill | None:
+    """The drill that was under way before the records were read; None: it has ended."""
+    if current is None or any(record.id == current.id for record in records):
+        return None
+    return current
+
+
 def show_current(drill: Drill, show: Show) -> types.DrillSummary:
     """The drill under way."""
     reason = show(drill.problem)

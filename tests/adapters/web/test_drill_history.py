@@ -76,6 +76,23 @@ async def test_history_marks_the_drill_under_way(caller: Caller) -> None:
     assert body["entries"][-1]["drill"] == world.drill.id
 
 
+async def test_drill_that_ends_while_the_history_is_read_began_once(
+    caller: Caller,
+) -> None:
+    world = world_of(caller.archive)
+    world.begin(DrillFault.KILL)
+    world.kill()
+    before = world.state
+    world.cure()
+    world.undo()
+    world.works(LEAF, times=3)
+    assert world.record.outcome == "passed"
+    world.state = before
+    _, body = await caller.get("/history")
+    steps = [entry for entry in body["entries"] if entry["type"] == "drill"]
+    assert [step["step"] for step in steps] == ["began", "ended"]
+
+
 async def test_history_of_a_refused_drill_has_its_words_for_operators_only(
     caller: Caller,
 ) -> None:

@@ -73,6 +73,19 @@ async def test_words_of_the_engine_are_for_operators_only(caller: Caller) -> Non
     assert public["drills"][0]["outcome"] == "refused"
 
 
+async def test_drill_that_ends_while_the_list_is_read_is_shown_once(
+    caller: Caller,
+) -> None:
+    world = world_of(caller)
+    world.ask(DrillFault.HANG)
+    before = world.state
+    world.prepare(problem=SECRET_WORDS)
+    world.state = before
+    _, body = await caller.get("/api/v1/drills")
+    assert body["under_way"] is None
+    assert [drill["outcome"] for drill in body["drills"]] == ["refused"]
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [({}, "fault"), ({"fault": "sabotage"}, "kill"), ({"fault": "kill", "x": 1}, "x")],
