@@ -122,10 +122,12 @@ def run(
             if result.is_cancelled:
                 break
     finally:
+        # An error in a later drill loses nothing of the earlier ones.
         drills = drills_of(results)
         if journal is not None and drills:
             write_journal_file(target, drills, journal)
-    _show_results(results, as_json)
+        if results:
+            _show_results(results, as_json)
     return exit_status(results)
 
 
@@ -160,15 +162,19 @@ def _carry_out(
     if shows:
         show_expectation(preview.expectation)
     objection = preview.objection
-    if objection is not None and not is_first:
-        objection = wait_until_quiet(api, target, body)
-    if objection is not None:
-        if shows:
-            click.echo(f"  {describe_objection(objection)}", err=True)
-        return DrillResult(body.fault, objection=objection)
-    progress = DrillProgress(api, shows=shows)
-    answer = progress.carry_out(target, body)
-    return DrillResult(body.fault, answer, is_cancelled=progress.is_cancelled)
+    while True:
+        if objection is not None and not is_first:
+            objection = wait_until_quiet(api, target, body)
+        if objection is not None:
+            if shows:
+                click.echo(f"  {describe_objection(objection)}", err=True)
+            return DrillResult(body.fault, objection=objection)
+        progress = DrillProgress(api, shows=shows)
+        answer = progress.carry_out(target, body)
+        if answer is not None:
+            return DrillResult(body.fault, answer, is_cancelled=progress.is_cancelled)
+        # Something objected that was not there at the preview.
+        objection = preview_drill(api, target, body).value.objection
 
 
 def _show_results(results: Sequence[DrillResult], as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from http import HTTPStatus
 from urllib.parse import quote
 
 import click
@@ -72,12 +73,18 @@ class DrillProgress:
         self._shown: set[str] = set()
         self._is_cancelled = False
 
-    def carry_out(self, target: str, body: DrillBody) -> Answer[DrillSummary]:
-        """Order the drill and wait for its verdict. Raises ApiError.
+    def carry_out(self, target: str, body: DrillBody) -> Answer[DrillSummary] | None:
+        """Order the drill and wait for its verdict; None: something objects to it.
 
-        KeyboardInterrupt after a second Ctrl-C: the drill then ends by itself.
+        Raises ApiError. KeyboardInterrupt after a second Ctrl-C: the drill then ends
+        by itself.
         """
-        drill_id = self._order(target, body)
+        try:
+            drill_id = self._order(target, body)
+        except ApiError as error:
+            if error.status == HTTPStatus.CONFLICT:
+                return None
+            raise
         while True:
             try:
                 return self._follow(drill_id)

@@ -1,6 +1,7 @@
 """Services for tests of the HTTP server, with the real rules, feed and metrics."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -75,12 +76,19 @@ class FakeDrillPlanning:
 
     def __init__(self) -> None:
         self.facts = DrillFacts()
+        self.next_facts: deque[DrillFacts | Exception] = deque()
+        """Facts, or an error, for the next questions; then ``facts``."""
         self.planned: tuple[PlannedDrillTime, ...] = ()
 
     async def find_facts(
         self, instance_id: InstanceId, fault: DrillFault
     ) -> DrillFacts:
-        return self.facts
+        if not self.next_facts:
+            return self.facts
+        facts = self.next_facts.popleft()
+        if isinstance(facts, Exception):
+            raise facts
+        return facts
 
     def next_drills(self) -> tuple[PlannedDrillTime, ...]:
         return self.planned

@@ -17,7 +17,9 @@ from sidecar.core.model.drill_settings import DrillPlan
 from sidecar.core.model.event import Event
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.ports.drill_planning import PlannedDrillTime
-from sidecar.core.reason.reason import text_reason
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason, text_reason
+from sidecar.web.response import RequestRefused
 from tests.support.api_services import TOKEN, ApiServiceFakes
 from tests.support.command_runner import (
     COMMAND,
@@ -267,6 +269,50 @@ async def test_objection_that_stays_is_not_waited_for_between_two_faults(
     status, _, error = await run_command(*order)
     assert status == 3
     assert error.count("only wallet daemons have an upstream server") == 2
+
+
+async def test_order_with_a_new_objection_is_given_again_once_it_has_ended(
+    run_command: CommandRunner,
+) -> None:
+    """The state may change between the preview and the order."""
+    busy = DrillFacts(busy=Reason.of(R.DRILL_BUSY, root=ROOT, reason="3 payments"))
+    run_command.fakes.drills.next_facts.extend((DrillFacts(), busy))
+    async with start_command(run_command, *KILL, "--yes") as command:
+        await survive_kill(run_command, command)
+        await command.line_with(" passed")
+        assert (await command.result()).status == 0
+
+
+async def test_order_with_an_objection_that_stays_is_refused_with_its_reason(
+    run_command: CommandRunner,
+) -> None:
+    drills = run_command.fakes.drills
+    drills.next_facts.append(DrillFacts())
+    drills.facts = DrillFacts(loss=text_reason("no volume"))
+    status, _, error = await run_command(*KILL, "--yes")
+    assert status == 3
+    assert "refused: " in error
+    assert "no volume" in error
+
+
+async def test_error_in_a_later_drill_does_not_hide_the_verdict_on_the_first(
+    run_command: CommandRunner, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal.json"
+    order = (*KILL, "--fault", "stop", "--yes", "--journal", str(journal))
+    async with start_command(run_command, *order) as command:
+        await begin(run_command)
+        run_command.fakes.drills.next_facts.append(RequestRefused(503, "no answer"))
+        world = world_of(run_command)
+        world.kill()
+        world.cure()
+        world.undo()
+        world.works(LEAF)
+        await command.line_with("kill  ")
+        status, _, error = await command.result()
+    assert status != 0
+    assert "no answer" in error
+    assert len(json.loads(journal.read_text())["run"]) == 1
 
 
 async def test_open_failure_is_refused_with_its_reason(
