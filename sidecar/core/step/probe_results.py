@@ -1,5 +1,6 @@
 """Results of probes worked into the state."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from sidecar.core.forecast.observe import note_memory
@@ -7,6 +8,8 @@ from sidecar.core.model.event import ProbeCompleted
 from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.update import (
     Update,
     no_update,
@@ -64,10 +67,24 @@ def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
     state = replace_instances(state, updated)
     state = note_near_limit(state, updated, target, event.at)
     state = note_restart_wish(state, updated, outcome, event.at)
-    update = Update(state, compared, (updated.id,))
+    touched = (updated.id, *_dependents_without_incident(state, updated))
+    update = Update(state, compared, touched)
     if loss is None:
         return update
     return address_loss.open_incident(update, updated, loss, event.at)
+
+
+def _dependents_without_incident(state: State, root: Instance) -> Iterator[InstanceId]:
+    """Dependents that are down, and whose incident may wait for the root's answer.
+
+    It is opened before the decision on them, which belongs to it.
+    """
+    if root.health.failures:
+        return
+    for name in state.topology.dependents.get(root.id.target, ()):
+        for dependent in state.replicas(name):
+            if dependent.state is TargetState.DOWN and dependent.incident is None:
+                yield dependent.id
 
 
 def _keep_log_mark(instance: Instance, outcome: ProbeResult) -> Instance:

@@ -31,6 +31,9 @@ def test_a_dependent_waits_until_its_root_has_answered() -> None:
     assert world.last(LEAF).guard is Guard.DEPENDENCY
     world.works(ROOT, times=1)
     assert world.acts() == [(LEAF, RESTART)]
+    opened = world.instance(LEAF).incident
+    assert opened is not None
+    assert world.last(LEAF).incident == opened
 
 
 def test_a_root_that_begins_to_hang_between_two_failures_is_asked_first() -> None:
