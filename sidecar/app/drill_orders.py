@@ -140,9 +140,7 @@ class DrillOrders:
 
         An answer that is not clear objects, too: a drill can wait.
         """
-        dependents = state.topology.dependents.get(instance.id.target, ())
-        replicas = (i for name in dependents for i in state.replicas(name))
-        for member in (instance, *replicas):
+        for member in (instance, *state.dependents(instance.id.target)):
             settings, container = state.target_of(member).busy, member.container
             if settings is None or container is None:
                 continue

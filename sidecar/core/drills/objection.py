@@ -132,12 +132,9 @@ def chain_of(state: State, instance: Instance) -> Iterator[Instance]:
     """The instance, those that it may need, its replicas, and its dependents."""
     name = instance.id.target
     yield instance
-    for other in (
-        *state.topology.upstreams.get(name, ()),
-        name,
-        *state.topology.dependents.get(name, ()),
-    ):
+    for other in (*state.topology.upstreams.get(name, ()), name):
         yield from (i for i in state.replicas(other) if i.id != instance.id)
+    yield from state.dependents(name)
 
 
 def _check_limits(

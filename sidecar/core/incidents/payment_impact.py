@@ -105,8 +105,7 @@ def _working_dependents(state: State, name: str) -> tuple[str, ...]:
     Then it works for them, although Sidecar cannot probe it.
     """
     root = instance_named(state, name)
-    targets = state.topology.dependents.get(root.id.target, ()) if root else ()
-    needing = [one for target in targets for one in state.replicas(target)]
+    needing = tuple(state.dependents(root.id.target)) if root else ()
     all_work = all(one.state in SERVING_STATES for one in needing)
     return tuple(one.name for one in needing) if all_work else ()
 

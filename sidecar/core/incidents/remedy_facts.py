@@ -121,9 +121,7 @@ def facts_of_commands(state: State, subject: Instance) -> dict[str, str]:
 
 def _dependents(state: State, subject: Instance) -> str:
     """Names of the dependents' containers, with blanks between; all, or none."""
-    targets = state.topology.dependents.get(subject.id.target, ())
-    needing = [one for target in targets for one in state.replicas(target)]
-    containers = [one.container for one in needing]
+    containers = [one.container for one in state.dependents(subject.id.target)]
     names = [_shell_word(one.name) if one is not None else "" for one in containers]
     return " ".join(names) if all(names) else ""
 

@@ -194,6 +194,11 @@ class State:
         numbers = self.numbers.get(target, ())
         return (self.instances[InstanceId(target, number)] for number in numbers)
 
+    def dependents(self, target: str) -> Iterator[Instance]:
+        """The instances of all dependents of one target."""
+        names = self.topology.dependents.get(target, ())
+        return (instance for name in names for instance in self.replicas(name))
+
     def target_of(self, instance: Instance) -> Target:
         """The settings in force for an instance."""
         return self.targets[instance.id.target]

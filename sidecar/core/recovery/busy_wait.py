@@ -38,8 +38,7 @@ def instances_to_ask(
 ) -> Iterator[Instance]:
     """The instances that a restart of ``instance`` asks whether they are busy."""
     if trigger is Trigger.PLANNED:
-        names = state.topology.dependents.get(instance.id.target, ())
-        dependents = (i for name in names for i in state.replicas(name))
+        dependents = state.dependents(instance.id.target)
         asked = (
             dependents
             if replicas.may_be_drained(state, instance)

@@ -55,21 +55,18 @@ def on_dependency_recovered(
     was_down = before.state in BROKEN_STATES or root.incident is not None
     planned = state.plan is not None and state.plan.target == root.id.target
     followers = []
-    for name in state.topology.dependents.get(root.id.target, ()):
-        target = state.targets[name]
+    for instance in state.dependents(root.id.target):
+        target = state.target_of(instance)
         always = target.after_dependency is AfterDependency.ALWAYS
         must = always and was_down and before.was_away and not planned
-        for instance in state.replicas(name):
-            # A root that fails for a moment again and again gives no more time.
-            anew = was_down or instance.settling is None
-            if must or (anew and instance.state not in WORKING_STATES):
-                settling = Settling(root.name, at.mono + target.settle_s)
-                follower = replace(instance, settling=settling)
-                followers.append(
-                    _join_incident(
-                        _with_owed_restart(follower) if must else follower, root
-                    )
-                )
+        # A root that fails for a moment again and again gives no more time.
+        anew = was_down or instance.settling is None
+        if must or (anew and instance.state not in WORKING_STATES):
+            settling = Settling(root.name, at.mono + target.settle_s)
+            follower = replace(instance, settling=settling)
+            followers.append(
+                _join_incident(_with_owed_restart(follower) if must else follower, root)
+            )
     presumed = presumed_dependents(state, root.id.target) if was_down else ()
     for instance in presumed:
         if instance.health.failures:

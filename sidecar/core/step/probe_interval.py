@@ -53,12 +53,11 @@ def _is_awaited(state: State, instance: Instance) -> bool:
     """Did a dependent fail after this instance's last good answer?"""
     if instance.health.failures or instance.health.last_success_mono is None:
         return False
-    names = state.topology.dependents.get(instance.id.target, ())
-    dependents = (i for name in names for i in state.replicas(name))
+    target = instance.id.target
     return any(
         dependent.health.failures
         and not has_answered_since_failure(instance, dependent)
         for dependent in chain(
-            dependents, presumed_dependents(state, instance.id.target)
+            state.dependents(target), presumed_dependents(state, target)
         )
     )

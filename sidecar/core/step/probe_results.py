@@ -81,10 +81,9 @@ def _dependents_without_incident(state: State, root: Instance) -> Iterator[Insta
     """
     if root.health.failures:
         return
-    for name in state.topology.dependents.get(root.id.target, ()):
-        for dependent in state.replicas(name):
-            if dependent.state is TargetState.DOWN and dependent.incident is None:
-                yield dependent.id
+    for dependent in state.dependents(root.id.target):
+        if dependent.state is TargetState.DOWN and dependent.incident is None:
+            yield dependent.id
 
 
 def _keep_log_mark(instance: Instance, outcome: ProbeResult) -> Instance:

@@ -5,6 +5,7 @@ two remedies never begin together.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 
 from sidecar.core.incidents.acknowledgement_messages import acknowledgement_messages
@@ -211,8 +212,8 @@ def _instances_to_decide(event: Event, update: Update) -> list[InstanceId]:
 
 
 def _neighbours(state: State, instance_id: InstanceId) -> list[InstanceId]:
-    names = (instance_id.target, *state.topology.dependents.get(instance_id.target, ()))
-    return [i.id for name in names for i in state.replicas(name)]
+    target = instance_id.target
+    return [i.id for i in chain(state.replicas(target), state.dependents(target))]
 
 
 def _planned_ids(state: State) -> Iterator[InstanceId]:
