@@ -123,11 +123,13 @@ def run(
                 break
     finally:
         # An error in a later drill loses nothing of the earlier ones.
-        drills = drills_of(results)
-        if journal is not None and drills:
-            write_journal_file(target, drills, journal)
-        if results:
-            _show_results(results, as_json)
+        try:
+            if results:
+                _show_results(results, as_json)
+        finally:
+            drills = drills_of(results)
+            if journal is not None and drills:
+                write_journal_file(target, drills, journal)
     return exit_status(results)
 
 

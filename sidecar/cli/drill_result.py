@@ -12,6 +12,7 @@ from sidecar.api_types.drills import DrillObjection, DrillSummary
 from sidecar.cli.chaos_toolkit import ExperimentPlan, Machine, write_journal
 from sidecar.cli.client import Answer, Json
 from sidecar.cli.drill_output import format_objective
+from sidecar.cli.local_commands_port import CommandFailed
 
 REFUSED = 3
 INTERRUPTED = 130
@@ -59,10 +60,20 @@ def exit_status(results: Sequence[DrillResult]) -> int:
 
 
 def write_journal_file(target: str, drills: Sequence[DrillSummary], file: Path) -> None:
-    """Write a journal of the Chaos Toolkit; an existing file is replaced. OSError."""
+    """Write a journal of the Chaos Toolkit; an existing file is replaced.
+
+    CommandFailed: it cannot be written.
+    """
     objective = format_objective(drills[0].objective)
     faults = tuple(drill.fault for drill in drills)
     plan = ExperimentPlan(target, faults, objective, yes=True)
     machine = Machine(platform.node(), platform.platform())
     document = write_journal(plan, drills, machine)
-    file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as fault:
+        raise CommandFailed(
+            f"the journal {file} cannot be written: {fault.strerror or fault}; "
+            "`sidecar drill list` shows the drills"
+        ) from fault

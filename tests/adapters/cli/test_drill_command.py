@@ -315,6 +315,23 @@ async def test_error_in_a_later_drill_does_not_hide_the_verdict_on_the_first(
     assert len(json.loads(journal.read_text())["run"]) == 1
 
 
+async def test_journal_that_cannot_be_written_after_the_drill_hides_no_verdict(
+    run_command: CommandRunner, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal.json"
+    order = (*KILL, "--yes", "--journal", str(journal))
+    async with start_command(run_command, *order) as command:
+        await survive_kill(run_command, command)
+        journal.mkdir()
+        world_of(run_command).works(LEAF)
+        await command.line_with("FAULT")
+        row = await command.line()
+        status, _, error = await command.result()
+    assert row.split()[-1] == "passed"
+    assert status == 2
+    assert f"the journal {journal} cannot be written: Is a directory" in error
+
+
 async def test_open_failure_is_refused_with_its_reason(
     run_command: CommandRunner,
 ) -> None:
