@@ -108,9 +108,10 @@ def awaited_since_mono(dependent: Instance) -> float | None:
 
 
 def has_answered_since_failure(root: Instance, dependent: Instance) -> bool:
-    """Did a good answer of the root come after the dependent began to be down?
+    """Did a good answer of the root come since the dependent fails?
 
-    The root must have been asked after the dependent's first failure.
+    The root must have been asked after the dependent's first failure. Once the
+    dependent is down, the answer must have come after that as well.
     """
     awaited_mono = awaited_since_mono(dependent)
     first_mono = dependent.health.first_failure_mono
