@@ -27,8 +27,11 @@ from sidecar.web.page.target_view import TargetView, Time
 from sidecar.web.page.texts import PageTexts, machine_time
 from sidecar.web.session import Viewer
 
-PIECE_TARGETS = 20
-"""Targets that are written before other requests get their turn."""
+PIECE_TARGETS = 5
+"""Targets that are written before other requests get their turn.
+
+Several pages that are written at once have their pieces in the same turn of the loop.
+"""
 
 MOST_DEPTH = 6
 SHOWN_DAYS = 10
