@@ -108,11 +108,23 @@ def test_unknown_alone_never_leads_to_a_remedy(rounds: list[tuple[str, int]]) ->
     assert world.acts() == []
 
 
+RESTART_IS_DUE_WHILE_ENGINE_IS_LOST: Steps = [
+    ("works", ROOT),
+    ("works", ROOT),
+    ("works", LEAF),
+    ("works", LEAF),
+    ("due", ROOT),
+    ("engine", False),
+]
+
+
 @given(st.lists(STEPS, max_size=40))
+@example(RESTART_IS_DUE_WHILE_ENGINE_IS_LOST)
 def test_good_answers_reset_lanes_and_leave_nothing_open(
     steps: Steps,
 ) -> None:
     world = play(steps)
+    world.send(EngineReachabilityChanged(world.now, reachable=True))
     for name in NAMES:
         now = world.now.wall
         world.send(ResumeRequested(world.now, (name,)))
