@@ -129,7 +129,7 @@ STEPS: Mapping[str, FaultSteps] = {
     ),
     "pause": _with_cause(
         FaultSteps(
-            lambda stack: stack.wallets[Part.WALLET].docker.pause(),
+            lambda stack: stack.wallets[Part.WALLET].pause(),
             lambda stack: stack.wallets[Part.WALLET].docker.unpause(),
         ),
         Part.WALLET,

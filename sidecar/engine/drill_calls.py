@@ -9,6 +9,12 @@ from collections.abc import Callable
 from functools import partial
 
 import msgspec
+from tenacity import (
+    Retrying,
+    retry_if_exception_message,
+    stop_after_attempt,
+    wait_fixed,
+)
 
 from sidecar.core.model.drill_fault import DrillFault
 from sidecar.core.model.drill_undo import CutNetwork
@@ -26,6 +32,11 @@ from sidecar.engine.replacement_plan import endpoint_settings
 from sidecar.engine.replacement_types import EndpointSettings, HostFacts, Networks
 
 _ANSWER_S = 15.0
+_NOT_FROZEN = ".*unable to freeze"
+"""The runtime gave up on a busy host and let the processes run again (runc, cgroup v1:
+libcontainer/cgroups/fs/freezer.go). A later try may succeed."""
+_FREEZE_ATTEMPTS = 4
+_FREEZE_WAIT_S = 0.5
 _NOTHING = "0" * 64
 """The id of a container that cannot exist."""
 
@@ -127,7 +138,13 @@ def _continue(client: Client, container_id: str) -> None:
 
 
 def _pause(client: Client, container_id: str) -> None:
-    client.pause(container_id)
+    attempts = Retrying(
+        retry=retry_if_exception_message(match=_NOT_FROZEN),
+        stop=stop_after_attempt(_FREEZE_ATTEMPTS),
+        wait=wait_fixed(_FREEZE_WAIT_S),
+        reraise=True,
+    )
+    attempts(client.pause, container_id)
 
 
 def _unpause(client: Client, container_id: str) -> None:

@@ -24,6 +24,12 @@ import requests
 import yaml
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
+from tenacity import (
+    retry,
+    retry_if_exception_message,
+    stop_after_attempt,
+    wait_fixed,
+)
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
@@ -223,6 +229,14 @@ class EngineEvents:
 
 # --- containers
 
+retry_pause = retry(
+    retry=retry_if_exception_message(match=".*unable to freeze"),
+    stop=stop_after_attempt(4),
+    wait=wait_fixed(0.5),
+    reraise=True,
+)
+"""runc gives up a pause on a busy host with cgroup v1; the next try may succeed."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -279,6 +293,11 @@ class Box:
         return requests.request(
             method, url, json=body, auth=auth, headers=headers, timeout=timeout_s
         )
+
+    @retry_pause
+    def pause(self) -> None:
+        """Pause all processes, as ``docker pause`` does."""
+        self.docker.pause()
 
     def run(self, *command: str) -> str:
         """Output of a command inside the container, whose status must be 0."""

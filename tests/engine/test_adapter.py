@@ -27,6 +27,7 @@ from sidecar.engine.docker import DockerEngine
 from sidecar.engine.features import ALL_FEATURES
 from sidecar.engine.own_container import find_own_container
 from sidecar.engine.stream import Item
+from tests.engine.harness import retry_pause
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(60)]
 
@@ -347,7 +348,7 @@ async def test_events_report_changes_of_own_stack_only(
     await engine.processes(container)
     stack.client.kill(container, signal="STOP")
     stack.client.kill(container, signal="CONT")
-    stack.client.pause(container)
+    retry_pause(stack.client.pause)(container)
     stack.client.unpause(container)
     first, second, *pauses = await read_kinds_until(
         items, container, EngineEventKind.UNPAUSE

@@ -141,7 +141,7 @@ async def test_pause_of_another_run_does_not_end(bench: DrillBench) -> None:
     undo = await bench.make(DrillFault.PAUSE, box)
     box.docker.unpause()
     box.docker.restart(timeout=0)
-    box.docker.pause()
+    box.pause()
     await bench.undo(DrillFault.PAUSE, undo)
     assert (await bench.look(box)).status is Status.PAUSED
 
@@ -172,7 +172,7 @@ async def test_every_process_hangs_and_goes_on(bench: DrillBench, shape: Shape) 
     assert "balance" in str(wallet.control("GET", "/state"))
 
     undo = await bench.make(DrillFault.HANG, wallet)
-    wallet.docker.pause()
+    wallet.pause()
     undoing = asyncio.create_task(undo_until_done(bench, DrillFault.HANG, undo))
     await asyncio.sleep(0.5)
     assert wallet.status == "paused"

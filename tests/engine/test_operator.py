@@ -124,7 +124,7 @@ def test_operator_kill_is_respected_until_start(stack: Stack) -> None:
 
 def test_operator_pause_is_respected_until_unpause(stack: Stack) -> None:
     wallet = healthy_wallet(stack)
-    wallet.docker.pause()
+    wallet.pause()
     wait_respected(stack, "paused")
     wallet.docker.unpause()
     wait_watched_again(stack, wallet)

@@ -118,7 +118,8 @@ class EngineServer:
     keyed by the end of a path: ``hang`` (no answer), ``drop`` (so many times the
     connection is closed after the request was read), ``drip`` (a body without
     end), ``say`` (status and body instead of the right answer; a redirect's body is its
-    address), ``meet`` (no answer until so many have been asked for it at once).
+    address), ``say_first`` (such answers one after the other, then the right one),
+    ``meet`` (no answer until so many have been asked for it at once).
     """
 
     def __init__(
@@ -133,6 +134,7 @@ class EngineServer:
         self.drip: set[str] = set()
         self.drop: dict[str, int] = defaultdict(int)
         self.say: dict[str, tuple[int, bytes]] = {}
+        self.say_first: dict[str, list[tuple[int, bytes]]] = {}
         self.meet: dict[str, threading.Barrier] = {}
         self.log = b""
         self.files: dict[str, bytes] = {}
@@ -328,14 +330,22 @@ class _Handler(BaseHTTPRequestHandler):
                 self.engine.drop[end] -= 1
                 self.close_connection = True
                 return True
-        for end, (status, body) in self.engine.say.items():
-            if path.endswith(end):
-                self._send(status, body)
-                return True
+        wrong = self._wrong_answer(path)
+        if wrong is not None:
+            self._send(*wrong)
+            return True
         if any(path.endswith(end) for end in self.engine.drip):
             self._drip()
             return True
         return False
+
+    def _wrong_answer(self, path: str) -> tuple[int, bytes] | None:
+        for end, answers in self.engine.say_first.items():
+            if answers and path.endswith(end):
+                return answers.pop(0)
+        return next(
+            (said for end, said in self.engine.say.items() if path.endswith(end)), None
+        )
 
     def _answer(self, path: str, query: dict[str, list[str]]) -> None:
         parts = path.strip("/").split("/")

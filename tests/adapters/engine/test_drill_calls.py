@@ -18,6 +18,11 @@ CONNECT, DISCONNECT = (
     f"/networks/{FRONT.network_id}/{act}" for act in ("connect", "disconnect")
 )
 NETWORK = f"/networks/{FRONT.network_id}"
+NOT_FROZEN = (
+    500,
+    b'{"message": "OCI runtime pause failed: unable to freeze: unknown"}',
+)
+"""An answer of Docker 25 with runc on cgroup v1, on a busy host."""
 MADE = {
     DrillFault.KILL,
     DrillFault.HANG,
@@ -169,3 +174,25 @@ async def test_podman_is_sent_no_signal(
             await drills.check_calls(fault)
     await drills.check_calls(DrillFault.PAUSE)
     assert not [act for act in server.acts() if "/kill" in act]
+
+
+async def test_pause_that_the_runtime_could_not_make_is_tried_again(
+    drills: DrillCalls, server: EngineServer
+) -> None:
+    server.say_first["/pause"] = [NOT_FROZEN] * 2
+    server.say["/pause"] = (200, b"")
+    await drills.pause(OWN)
+    assert server.acts() == [f"POST /containers/{OWN}/pause"] * 3
+
+
+async def test_pause_is_tried_a_few_times_and_no_other_refusal_twice(
+    drills: DrillCalls, server: EngineServer
+) -> None:
+    server.say["/pause"] = NOT_FROZEN
+    with pytest.raises(EngineRefused, match="unable to freeze"):
+        await drills.pause(OWN)
+    assert len(server.acts()) == 4
+    server.say["/pause"] = (409, b'{"message": "is already paused"}')
+    with pytest.raises(EngineRefused, match="already paused"):
+        await drills.pause(OWN)
+    assert len(server.acts()) == 5
