@@ -8,6 +8,7 @@ from sidecar.core.model.state import State
 from sidecar.core.ports.drill_planning import DrillPlanning
 from sidecar.core.ports.loop import Ask, Clock, Component, Feed, Schedule, TaskSchedule
 from sidecar.core.ports.storage import Journal
+from sidecar.web.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class ApiServices:
     since then, each with its time, or raises EngineError. ``mask`` removes secrets and
     what is unsafe to print. ``backups`` are those of wallet files.
     ``drills`` has the facts for orders of drills.
+    ``turns`` are those of all answers that take long.
     Without ``token`` the control endpoints answer 403.
     """
 
@@ -49,3 +51,4 @@ class ApiServices:
     backups: WalletBackups
     drills: DrillPlanning
     token: str | None = field(default=None, repr=False)
+    turns: Turns = field(default_factory=Turns)

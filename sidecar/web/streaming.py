@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from aiohttp import hdrs, web
 from loguru import logger
 
+from sidecar.web.turns import Turns
+
 WRITE_DEADLINE_S = 10.0
 
 
@@ -25,21 +27,22 @@ async def write_chunk(
 
 
 async def stream_response(
-    request: web.Request, content_type: str, pieces: Iterable[bytes]
+    request: web.Request, content_type: str, pieces: Iterable[bytes], turns: Turns
 ) -> web.StreamResponse:
     """Send all pieces; each is made when the one before was sent.
 
     Where a piece cannot be made the connection is cut off, so that nobody takes the
-    pieces before it for the whole. Other requests run between two pieces.
+    pieces before it for the whole. Each piece is made in a turn of its own.
     """
     response = web.StreamResponse(headers={"Content-Type": content_type})
     iterator = iter(pieces)
+    await turns.take()
     piece = next(iterator, None)
     await response.prepare(request)
     if request.method == hdrs.METH_HEAD:
         return response
     while piece is not None and await write_chunk(request, response, piece):
-        await asyncio.sleep(0)
+        await turns.take()
         try:
             piece = next(iterator, None)
         except Exception:  # noqa: BLE001 - the head was sent already

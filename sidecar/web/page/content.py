@@ -21,7 +21,6 @@ from sidecar.web.page.texts import PageTexts, dom_id, machine_time
 from sidecar.web.services import ApiServices
 from sidecar.web.session import Viewer
 from sidecar.web.shared_answer import SharedAnswer
-from sidecar.web.turns import collect_in_turns, in_turns
 from sidecar.web.views.public_state import public_state
 from sidecar.web.views.status import certain_times
 
@@ -96,12 +95,12 @@ class PageContent:
         kind: it holds no token of a form.
         """
         texts, is_operator = await self.prepare(language), viewer.is_operator
-        facts = self.facts(state, is_operator=is_operator)
+        facts = await self.facts(state, is_operator=is_operator)
         writer = self.writer(language, is_operator=is_operator)
         views = await self.views(facts, texts)
         writer.forget_others(views)
         html = writer.stack_parts(views)
-        async for view in in_turns(views.targets):
+        async for view in self.services.turns.iterate(views.targets):
             html |= writer.target_parts(view)
         return {
             "as_of": machine_time(facts.now.wall),
@@ -128,9 +127,12 @@ class PageContent:
             "html": html | await self.plots(facts, writer, texts),
         }
 
-    def facts(self, state: State, *, is_operator: bool, search: str = "") -> PageFacts:
+    async def facts(
+        self, state: State, *, is_operator: bool, search: str = ""
+    ) -> PageFacts:
         """Facts for the page at this moment; ``search`` bounds the targets."""
         services = self.services
+        await services.turns.take()
         return PageFacts(
             state,
             services.clock.now(),
@@ -152,7 +154,9 @@ class PageContent:
 
     async def views(self, facts: PageFacts, texts: PageTexts) -> PageViews:
         """All views, made with a turn for others after every few targets."""
-        targets = await collect_in_turns(build_target_views(facts, texts))
+        turns = self.services.turns
+        targets = await turns.collect(build_target_views(facts, texts))
+        await turns.take()
         return build_page_views(facts, targets, texts)
 
     def title(self, views: PageViews) -> str:
@@ -173,7 +177,8 @@ class PageContent:
     ) -> dict[str, str]:
         """The plots of response times and memory, by their ids, where there are any."""
         fragments: dict[str, str] = {}
-        async for instance in in_turns(choose_shown(facts.state, facts.search)):
+        shown = choose_shown(facts.state, facts.search)
+        async for instance in self.services.turns.iterate(shown):
             plot = build_plot(self.sources.recent_probes(instance.id), texts)
             if plot is not None:
                 name = f"r-{dom_id(instance.name)}"

@@ -16,7 +16,6 @@ from sidecar.web.services import ApiServices
 from sidecar.web.shared_answer import SharedAnswer
 from sidecar.web.streaming import stream_response
 from sidecar.web.target_names import unknown_target
-from sidecar.web.turns import collect_in_turns
 from sidecar.web.views import health, status
 from sidecar.web.views.index import index_text
 
@@ -56,7 +55,8 @@ class HealthRoutes:
         return json_body_response(body, 200 if well else 503)
 
     async def _write_health(self) -> tuple[bool, bytes]:
-        views = await collect_in_turns(health.health_of_each(self._services.state()))
+        services = self._services
+        views = await services.turns.collect(health.health_of_each(services.state()))
         well, answer = health.health_of_all(views)
         return well, encode_json(answer)
 
@@ -91,7 +91,8 @@ class HealthRoutes:
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         accept = ",".join(request.headers.getall("Accept", ()))
         pieces, content_type = await self._services.metrics(accept)
-        return await stream_response(request, content_type, pieces)
+        turns = self._services.turns
+        return await stream_response(request, content_type, pieces, turns)
 
 
 def _asks_liveness(request: web.Request) -> bool:

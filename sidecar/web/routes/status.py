@@ -26,7 +26,6 @@ from sidecar.web.response import (
 from sidecar.web.services import ApiServices
 from sidecar.web.shared_answer import SharedAnswer
 from sidecar.web.streaming import write_chunk
-from sidecar.web.turns import collect_in_turns, in_turns
 from sidecar.web.views import forecast, health, status, traefik
 
 DEFAULT_PLANNED, MAX_PLANNED = 5, 100
@@ -48,6 +47,8 @@ class StatusRoutes:
         self._listeners = listeners
         self._heartbeat_s = heartbeat_s
         self._shared_status = SharedAnswer(self._write_status)
+        self._shared_forecast = SharedAnswer(self._write_forecast)
+        self._shared_servers = SharedAnswer(self._write_servers)
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of these endpoints."""
@@ -73,7 +74,9 @@ class StatusRoutes:
             version=services.version,
             stack=services.stack,
             ready=ready,
-            targets=await collect_in_turns(status.target_statuses(state, now, planned)),
+            targets=await services.turns.collect(
+                status.target_statuses(state, now, planned)
+            ),
         )
         return encode_json(answer)
 
@@ -81,7 +84,8 @@ class StatusRoutes:
         """The next times of each target with a schedule, in turns: each costs."""
         times = self._services.schedule.upcoming_by_target(count)
         size = max(1, TURN_TIMES // count)
-        return {each[0].target: each async for each in in_turns(times, size) if each}
+        in_turns = self._services.turns.iterate(times, size)
+        return {each[0].target: each async for each in in_turns if each}
 
     async def _schedule(self, request: web.Request) -> web.Response:
         count = parse_query(request, count=str(DEFAULT_PLANNED))["count"]
@@ -97,15 +101,22 @@ class StatusRoutes:
 
     async def _forecast(self, request: web.Request) -> web.Response:
         parse_query(request)
-        state, now = self._services.state(), self._services.clock.now()
-        targets = await collect_in_turns(forecast.target_memories(state, now))
-        return json_response(forecast.show_forecasts(targets, now))
+        return json_body_response(await self._shared_forecast.get())
+
+    async def _write_forecast(self) -> bytes:
+        services = self._services
+        state, now = services.state(), services.clock.now()
+        targets = await services.turns.collect(forecast.target_memories(state, now))
+        return encode_json(forecast.show_forecasts(targets, now))
 
     async def _traefik(self, request: web.Request) -> web.Response:
         network = parse_query(request, network="")["network"]
-        state = self._services.state()
-        services = await collect_in_turns(traefik.traefik_services(state, network))
-        return json_response(traefik.traefik_configuration(services))
+        return json_body_response(await self._shared_servers.get(network))
+
+    async def _write_servers(self, network: str) -> bytes:
+        served = traefik.traefik_services(self._services.state(), network)
+        services = await self._services.turns.collect(served)
+        return encode_json(traefik.traefik_configuration(services))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if request.method == hdrs.METH_HEAD:

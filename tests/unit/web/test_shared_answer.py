@@ -60,3 +60,20 @@ async def test_failure_reaches_all_who_asked_and_the_next_is_made_anew() -> None
     assert all(isinstance(result, ValueError) for result in results)
     making.fails = False
     assert await answer.get() == 2
+
+
+async def test_answers_to_other_questions_are_not_shared() -> None:
+    asked: list[str] = []
+
+    async def make(question: str) -> str:
+        asked.append(question)
+        await asyncio.sleep(0)
+        return question.upper()
+
+    answer = SharedAnswer(make)
+    questions = ["front", "front", "back", "front", ""]
+    answers = await asyncio.gather(*map(answer.get, questions))
+    assert answers == ["FRONT", "FRONT", "BACK", "FRONT", ""]
+    assert asked == ["front", "back", ""]
+    assert await answer.get("front") == "FRONT"
+    assert asked == ["front", "back", "", "front"]
