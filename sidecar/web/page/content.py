@@ -98,10 +98,14 @@ class PageContent:
         facts = await self.facts(state, is_operator=is_operator)
         writer = self.writer(language, is_operator=is_operator)
         views = await self.views(facts, texts)
+        turns = self.services.turns
+        await turns.take()
         writer.forget_others(views)
         html = writer.stack_parts(views)
-        async for view in self.services.turns.iterate(views.targets):
+        async for view in turns.iterate(views.targets):
             html |= writer.target_parts(view)
+        html |= await self.plots(facts, writer, texts)
+        await turns.take()
         return {
             "as_of": machine_time(facts.now.wall),
             "layout": self.layout(views, language, is_operator=is_operator),
@@ -124,7 +128,7 @@ class PageContent:
                 for card in views.incidents
             ],
             "answers": views.answers,
-            "html": html | await self.plots(facts, writer, texts),
+            "html": html,
         }
 
     async def facts(

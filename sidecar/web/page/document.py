@@ -27,7 +27,7 @@ from sidecar.web.page.target_view import TargetView, Time
 from sidecar.web.page.texts import PageTexts, machine_time
 from sidecar.web.session import Viewer
 
-PIECE_TARGETS = 5
+PIECE_TARGETS = 20
 """Targets that are written before others get their turn: some 20 milliseconds."""
 
 MOST_DEPTH = 6
