@@ -5,7 +5,7 @@ from msgspec import Struct
 from sidecar.api_types.words import Instant, ReasonCode, SilenceName
 
 
-class MemoryStatus(Struct, frozen=True):
+class MemoryStatus(Struct, frozen=True, gc=False):
     """Memory of one container.
 
     ``used_bytes`` is the working set. Without a forecast its times are null and
@@ -26,7 +26,7 @@ class MemoryStatus(Struct, frozen=True):
     times_earlier_runs: float | None
 
 
-class TargetMemory(Struct, frozen=True):
+class TargetMemory(Struct, frozen=True, gc=False):
     """One replica; ``memory`` is null until it is measured."""
 
     name: str

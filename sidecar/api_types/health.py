@@ -11,7 +11,7 @@ class ErrorAnswer(Struct, frozen=True):
     error: str
 
 
-class TargetHealth(Struct, frozen=True):
+class TargetHealth(Struct, frozen=True, gc=False):
     """Health of a target, or of one replica."""
 
     name: str

@@ -29,7 +29,7 @@ class EngineStatus(Struct, frozen=True):
     since: Instant
 
 
-class ContainerStatus(Struct, frozen=True):
+class ContainerStatus(Struct, frozen=True, gc=False):
     """A replica's container; ``started_at`` is null before its first start."""
 
     id: str
@@ -38,7 +38,7 @@ class ContainerStatus(Struct, frozen=True):
     started_at: Instant | None
 
 
-class RestartCounts(Struct, frozen=True):
+class RestartCounts(Struct, frozen=True, gc=False):
     """Restarts of the budget's window, the budget, and all restarts on record."""
 
     in_window: int
@@ -46,7 +46,7 @@ class RestartCounts(Struct, frozen=True):
     total: int
 
 
-class LastProbe(Struct, frozen=True):
+class LastProbe(Struct, frozen=True, gc=False):
     """The last probe that has ended."""
 
     at: Instant
@@ -57,7 +57,7 @@ class LastProbe(Struct, frozen=True):
     seconds: float
 
 
-class DecisionSummary(Struct, frozen=True):
+class DecisionSummary(Struct, frozen=True, gc=False):
     """A decision of Sidecar and its reason."""
 
     at: Instant
@@ -68,7 +68,7 @@ class DecisionSummary(Struct, frozen=True):
     reason_code: ReasonCode
 
 
-class TargetStatus(Struct, frozen=True):
+class TargetStatus(Struct, frozen=True, gc=False):
     """One replica of a target."""
 
     name: str

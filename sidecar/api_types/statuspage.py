@@ -42,7 +42,7 @@ class OverallStatus(Struct, frozen=True):
     description: str
 
 
-class Component(Struct, frozen=True):
+class Component(Struct, frozen=True, gc=False):
     """A target as a whole."""
 
     id: str

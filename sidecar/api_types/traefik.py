@@ -3,19 +3,19 @@
 from msgspec import UNSET, Struct, UnsetType
 
 
-class TraefikServer(Struct, frozen=True):
+class TraefikServer(Struct, frozen=True, gc=False):
     """One server: the address of a replica."""
 
     url: str
 
 
-class TraefikLoadBalancer(Struct, frozen=True):
+class TraefikLoadBalancer(Struct, frozen=True, gc=False):
     """The servers that get requests."""
 
     servers: tuple[TraefikServer, ...]
 
 
-class TraefikService(Struct, frozen=True, rename="camel"):
+class TraefikService(Struct, frozen=True, gc=False, rename="camel"):
     """One service: a target."""
 
     load_balancer: TraefikLoadBalancer

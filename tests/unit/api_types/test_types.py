@@ -1,12 +1,14 @@
 """Types of the answers: complete, and tolerant of other versions."""
 
 import dataclasses
-from typing import get_args
+from collections.abc import Iterator
+from typing import get_args, get_type_hints
 
 import msgspec
 import pytest
 from msgspec import structs
 
+from sidecar.api_types.forecast import TargetMemory
 from sidecar.api_types.health import TargetHealth
 from sidecar.api_types.records import RECORD_TYPES, Evidence, History, HistoryRecord
 from sidecar.api_types.report import PeriodTotals
@@ -16,6 +18,8 @@ from sidecar.api_types.status import (
     TargetList,
     TargetStatus,
 )
+from sidecar.api_types.statuspage import Component
+from sidecar.api_types.traefik import TraefikService
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.transition import BalanceCompared
 from sidecar.core.reporting.journal_records import record_of_balance, record_of_decision
@@ -32,6 +36,27 @@ MARKS = {"drill"}
 
 def names_of(kind: type[msgspec.Struct]) -> set[str]:
     return {field.encode_name for field in structs.fields(kind)}
+
+
+def parts_of(kind: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    """The type, and those of its fields, however deep."""
+    yield kind
+    hints = list(get_type_hints(kind).values())
+    while hints:
+        hint = hints.pop()
+        hints += get_args(hint)
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            yield from parts_of(hint)
+
+
+@pytest.mark.parametrize(
+    "kind", [TargetStatus, TargetHealth, TargetMemory, TraefikService, Component]
+)
+def test_what_an_answer_has_of_each_target_is_unknown_to_the_garbage_collector(
+    kind: type[msgspec.Struct],
+) -> None:
+    tracked = [part for part in parts_of(kind) if part.__struct_config__.gc]
+    assert tracked == []
 
 
 def test_unknown_field_of_a_newer_sidecar_is_ignored() -> None:
