@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from aiohttp.abc import ResolveResult
 
@@ -17,9 +16,8 @@ from sidecar.core.status.network_reach import (
 )
 from sidecar.probes.connection_faults import ConnectionFaults
 from sidecar.probes.failure import ProbeFailed, probe_failed
+from sidecar.probes.http_client.request import parse_endpoint
 from sidecar.probes.http_client.resolver import numeric_result
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class LocatedUrl(NamedTuple):
@@ -95,11 +93,9 @@ class ReplicaAddresses:
 
         ``despite_drill``: as it is, whatever a drill does. Raises ProbeFailed.
         """
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
-        if despite_drill:
-            return self._locate(host, port, container)
-        return self.locate_host(host, port, container)
+        endpoint = parse_endpoint(url)
+        locate = self._locate if despite_drill else self.locate_host
+        return locate(endpoint.host, endpoint.port, container)
 
     def locate_host(self, host: str, port: int, container: Container) -> LocatedUrl:
         """The location of ``host`` for a probe of ``container``. Raises ProbeFailed."""

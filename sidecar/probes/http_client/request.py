@@ -11,7 +11,9 @@ from yarl import URL
 from sidecar.core.model.probe_settings import Credentials
 from sidecar.probes.http_client.response import BODY_LIMIT_BYTES
 
-_ADDRESSES_KEPT = 4096
+_ENDPOINTS_KEPT = 16_384
+"""More than the targets that one Sidecar watches: else none would be found again."""
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -44,7 +46,7 @@ class Endpoint(NamedTuple):
     place: str
 
 
-@lru_cache(_ADDRESSES_KEPT)
+@lru_cache(_ENDPOINTS_KEPT)
 def parse_endpoint(url: str) -> Endpoint:
     """The parts of a URL. ValueError if it names no host."""
     parts = URL(url)
