@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry
 from benchmarks import program
 from benchmarks.history import Stack, keep
 from benchmarks.table import Row, at_most
-from sidecar.app.housekeeping import YOUNG_OBJECTS
+from sidecar.app.housekeeping import THRESHOLDS
 from sidecar.clock import SystemClock
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Tick
@@ -68,7 +68,7 @@ def _row(event: str, costs_s: Sequence[float]) -> Row:
 
 async def _measure_stack(count: int, rounds: int) -> tuple[float, ...]:
     """Seconds of CPU of each kind of event."""
-    gc.set_threshold(YOUNG_OBJECTS)
+    gc.set_threshold(*THRESHOLDS)
     with tempfile.TemporaryDirectory(prefix="sidecar-benchmark-") as folder:
         store = await open_store(Path(folder), SystemClock())
         bench = _Bench(Stack(count, time.time()), store)

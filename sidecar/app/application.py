@@ -13,7 +13,7 @@ from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
 from sidecar.app.drill_orders import DrillOrders
 from sidecar.app.engine_features import FeaturesInUse
 from sidecar.app.engine_opening import renew_targets
-from sidecar.app.housekeeping import freeze_startup_objects, note_alive
+from sidecar.app.housekeeping import note_alive, pace_garbage_collector
 from sidecar.app.loop_access import LoopAccess
 from sidecar.app.maintenance import MaintenanceService
 from sidecar.app.metrics_holder import MetricsHolder
@@ -241,7 +241,7 @@ class Application:
                     tasks.create_task(self._maintenance.run()),
                     tasks.create_task(self._backups.watch()),
                     tasks.create_task(self._probing.measure_host(self._state_dir)),
-                    tasks.create_task(freeze_startup_objects()),
+                    tasks.create_task(pace_garbage_collector()),
                     tasks.create_task(self._notifications.run(self._health.problems)),
                     tasks.create_task(self._reload.run(changed, self._apply)),
                     tasks.create_task(run_cluster(self._cluster)),

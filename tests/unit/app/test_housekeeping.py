@@ -1,0 +1,73 @@
+"""The pace of the garbage collector: small collections, and a whole one in an hour."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from sidecar.app.housekeeping import (
+    COLLECT_EVERY_S,
+    LATER_S,
+    STARTED_S,
+    YOUNG_OBJECTS,
+    pace_garbage_collector,
+)
+from sidecar.simulation.virtual_time import run_virtual
+
+OBJECTS = 150 * YOUNG_OBJECTS
+"""With Python's own thresholds they lead to a collection of all objects."""
+
+START_UP_S = sum(STARTED_S) + sum(LATER_S)
+
+
+class Knot:
+    """An object that only the garbage collector frees."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """The collector as it was."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+
+
+def count_collections_of_all() -> int:
+    return int(gc.get_stats()[2]["collections"])
+
+
+def test_many_new_objects_never_make_it_look_at_all() -> None:
+    async def make_objects() -> tuple[int, int]:
+        pacing = asyncio.create_task(pace_garbage_collector())
+        await asyncio.sleep(START_UP_S + 1.0)
+        before = count_collections_of_all()
+        kept: list[list[None]] = [[] for _ in range(OBJECTS)]
+        pacing.cancel()
+        assert len(kept) == OBJECTS
+        return before, count_collections_of_all()
+
+    before, after = run_virtual(make_objects())
+    assert after == before
+
+
+def test_old_garbage_is_freed_within_the_hour() -> None:
+    async def look() -> tuple[bool, bool]:
+        pacing = asyncio.create_task(pace_garbage_collector())
+        await asyncio.sleep(START_UP_S + 1.0)
+        knot = Knot()
+        gc.collect(1)  # it becomes old before it becomes garbage
+        lives = weakref.ref(knot)
+        del knot
+        gc.collect(1)
+        was_there = lives() is not None
+        await asyncio.sleep(COLLECT_EVERY_S)
+        pacing.cancel()
+        return was_there, lives() is not None
+
+    assert run_virtual(look()) == (True, False)
