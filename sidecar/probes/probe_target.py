@@ -39,13 +39,15 @@ async def probe_target(
         log = add_log_facts(log, outcome.log)
         if outcome.verdict is not ProbeVerdict.SUCCESS:
             answers = outcome.rpc_answers or wallet is not None
-            facts = replace(outcome, wallet=wallet, memory=memory, log=log)
-            return replace(facts, rpc_answers=answers)
+            return replace(
+                outcome, wallet=wallet, memory=memory, log=log, rpc_answers=answers
+            )
         warnings += tuple(w for w in outcome.warnings if w not in warnings)
         reasons += [outcome.reason] if outcome.reason else []
         waited_s = max(waited_s, outcome.waited_s)
         asks_restart = asks_restart or outcome.asks_restart
     reason = join_reasons(reasons).bound(REASON_LIMIT)
     well = probe_success(warnings=warnings, reason=reason, wallet=wallet)
-    facts = replace(well, memory=memory, log=log)
-    return replace(facts, waited_s=waited_s, asks_restart=asks_restart)
+    return replace(
+        well, memory=memory, log=log, waited_s=waited_s, asks_restart=asks_restart
+    )

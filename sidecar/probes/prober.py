@@ -216,9 +216,11 @@ class ProbeRunner:
         In the other order a part of a secret could remain.
         """
         reason = outcome.reason
+        if not reason:
+            return outcome
         if reason.text_length > LARGE_CHARACTERS:
             reason = await asyncio.to_thread(reason.map_text, self._clean)
-        elif reason:
+        else:
             reason = reason.map_text(self._clean)
         return replace(outcome, reason=reason.bound(REASON_LIMIT))
 
