@@ -20,8 +20,10 @@ YOUNG_OBJECTS = 10_000
 """So many new objects make the garbage collector look at them."""
 
 YOUNG_COLLECTIONS = 2
-"""So many collections let the next one look at their survivors as well: at 30,000
-objects, in some 50 ms. With the usual 10 it took 130 to 230 ms on a slow machine."""
+"""So many collections let the next one look at their survivors as well.
+
+With 10,000 targets on a slow machine it took up to 150 ms; with the usual 10, 230 ms.
+"""
 
 THRESHOLDS = (YOUNG_OBJECTS, YOUNG_COLLECTIONS, 1_000_000_000)
 """Those of the three generations; the last one is never reached."""
@@ -40,10 +42,10 @@ async def note_alive(store: SqliteStore, clock: Clock) -> None:
 async def pace_garbage_collector() -> None:
     """Keep the garbage collector from blocking the loop. Runs until cancelled.
 
-    A collection of all objects takes 10 ms with a few targets, and with 10,000 targets
-    370 ms: it comes once every COLLECT_EVERY_S, and never by itself. The start-up
-    objects are excluded by several small ones. The last of these are of young objects
-    alone, so that garbage of the first minutes may stay for ever.
+    A collection of all objects took 370 ms with 10,000 targets: it comes once every
+    COLLECT_EVERY_S, and never by itself. The start-up objects are excluded by several
+    small ones. The last of these are of young objects alone, so that garbage of the
+    first minutes may stay for ever.
     """
     gc.set_threshold(*THRESHOLDS)
     for wait_s in STARTED_S:
