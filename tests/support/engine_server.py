@@ -343,8 +343,9 @@ class _Handler(BaseHTTPRequestHandler):
         for end, answers in self.engine.say_first.items():
             if answers and path.endswith(end):
                 return answers.pop(0)
+        answers_by_end = self.engine.say.items()
         return next(
-            (said for end, said in self.engine.say.items() if path.endswith(end)), None
+            (answer for end, answer in answers_by_end if path.endswith(end)), None
         )
 
     def _answer(self, path: str, query: dict[str, list[str]]) -> None:

@@ -181,8 +181,8 @@ class PageContent:
     ) -> dict[str, str]:
         """The plots of response times and memory, by their ids, where there are any."""
         fragments: dict[str, str] = {}
-        shown = choose_shown(facts.state, facts.search)
-        async for instance in self.services.turns.iterate(shown):
+        instances = choose_shown(facts.state, facts.search)
+        async for instance in self.services.turns.iterate(instances):
             plot = build_plot(self.sources.recent_probes(instance.id), texts)
             if plot is not None:
                 name = f"r-{dom_id(instance.name)}"

@@ -47,9 +47,9 @@ def test_many_new_objects_never_make_it_look_at_all() -> None:
         pacing = asyncio.create_task(pace_garbage_collector())
         await asyncio.sleep(START_UP_S + 1.0)
         before = count_collections_of_all()
-        kept: list[list[None]] = [[] for _ in range(OBJECTS)]
+        objects: list[list[None]] = [[] for _ in range(OBJECTS)]
         pacing.cancel()
-        assert len(kept) == OBJECTS
+        assert len(objects) == OBJECTS
         return before, count_collections_of_all()
 
     before, after = run_virtual(make_objects())

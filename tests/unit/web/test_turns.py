@@ -63,12 +63,12 @@ async def test_turns_are_taken_in_the_order_of_asking() -> None:
 
 async def test_client_that_leaves_takes_no_turn_from_others() -> None:
     turns = Turns()
-    done: list[int] = []
+    finished: list[int] = []
 
     async def work(number: int) -> None:
         for _ in range(5):
             await turns.take()
-        done.append(number)
+        finished.append(number)
 
     tasks = [asyncio.create_task(work(number)) for number in range(6)]
     await asyncio.sleep(0)
@@ -81,4 +81,4 @@ async def test_client_that_leaves_takes_no_turn_from_others() -> None:
     async with asyncio.timeout(5.0):
         await asyncio.gather(*tasks, return_exceptions=True)
         await turns.take()
-    assert sorted(done) == [3, 4]
+    assert sorted(finished) == [3, 4]
