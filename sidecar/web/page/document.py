@@ -28,7 +28,7 @@ from sidecar.web.page.texts import PageTexts, machine_time
 from sidecar.web.session import Viewer
 
 PIECE_TARGETS = 20
-"""Targets that are written before others get their turn: some 20 milliseconds."""
+"""Targets that are written before others get their turn: 10 to 20 ms."""
 
 MOST_DEPTH = 6
 SHOWN_DAYS = 10

@@ -22,7 +22,7 @@ NOT_FROZEN = (
     500,
     b'{"message": "OCI runtime pause failed: unable to freeze: unknown"}',
 )
-"""An answer of Docker 25 with runc on cgroup v1, on a busy host."""
+"""An answer of Docker 26 with runc on cgroup v1, on a busy host."""
 MADE = {
     DrillFault.KILL,
     DrillFault.HANG,
