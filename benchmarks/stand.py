@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 STACK = "bench"
 API_VERSION = "1.45"
 EVENT_EVERY_S = 1.0
+UP = "Up 2 hours"
 
 LOG_LINE = b"2026-01-02T03:04:05.678901234Z a line of the container's log\n"
 LOG_LINES = 200
@@ -49,7 +50,7 @@ class Stand:
         self.fail_once: set[str] = set()
         """Targets that answer 503 to the next request."""
         self._inspects = {_id(name): _inspect(inspected, name) for name in self.names}
-        self._list = json.dumps([{"Id": i} for i in self._inspects]).encode()
+        self._entries = {i: _entry(raw) for i, raw in self._inspects.items()}
         self._loop = asyncio.new_event_loop()
 
     def label(self, names: Iterable[str], labels: Mapping[str, str]) -> None:
@@ -57,7 +58,7 @@ class Stand:
         for name in names:
             own = json.loads(self._inspects[_id(name)])
             own["Config"]["Labels"] |= labels
-            self._inspects[_id(name)] = json.dumps(own).encode()
+            self._keep(own)
 
     def forget_visits(self) -> None:
         """Remove all recorded visits."""
@@ -117,18 +118,22 @@ class Stand:
         if path.endswith("/version"):
             return json.dumps({"ApiVersion": API_VERSION}).encode()
         if path == "/containers/json":
-            return self._list
+            return b"[" + b",".join(self._entries.values()) + b"]"
         _, _, container_id, asked = path.split("/")
         if method == "POST":
             self._restart(container_id)
         return _ASKED.get(asked, self._inspects[container_id])
+
+    def _keep(self, own: dict[str, Any], status: str = UP) -> None:
+        raw = json.dumps(own).encode()
+        self._inspects[own["Id"]], self._entries[own["Id"]] = raw, _entry(raw, status)
 
     def _restart(self, container_id: str) -> None:
         """Restart at once; the target works afterwards."""
         own = json.loads(self._inspects[container_id])
         now = datetime.now(UTC).replace(tzinfo=None).isoformat()
         own["State"]["StartedAt"] = f"{now}Z"
-        self._inspects[container_id] = json.dumps(own).encode()
+        self._keep(own, "Up 1 second")
         self.broken.discard(own["Config"]["Labels"]["com.docker.compose.service"])
 
 
@@ -202,6 +207,27 @@ def _health_event(container_id: str) -> bytes:
 
 def _id(name: str) -> str:
     return name.encode().hex().ljust(64, "0")
+
+
+def _entry(raw: bytes, status: str = UP) -> bytes:
+    """A container's entry in the list, as the engine writes it."""
+    own = json.loads(raw)
+    entry = {
+        "Id": own["Id"],
+        "Names": [own["Name"]],
+        "Image": own["Config"]["Image"],
+        "ImageID": own["Image"],
+        "Command": " ".join([own["Path"], *own["Args"]]),
+        "Created": 1_767_323_045,
+        "Ports": [],
+        "Labels": own["Config"]["Labels"],
+        "State": "running",
+        "Status": status,
+        "HostConfig": {"NetworkMode": own["HostConfig"]["NetworkMode"]},
+        "NetworkSettings": {"Networks": own["NetworkSettings"]["Networks"]},
+        "Mounts": [],
+    }
+    return json.dumps(entry).encode()
 
 
 def _inspect(inspected: dict[str, Any], name: str) -> bytes:

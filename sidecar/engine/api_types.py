@@ -119,6 +119,16 @@ class Listed(Pascal, frozen=True):
     labels: dict[str, str] | None = None
 
 
+class ListedState(Pascal, frozen=True, gc=False):
+    """What one entry of the list of containers says of a change."""
+
+    id: ContainerId
+    names: msgspec.Raw = msgspec.Raw()
+    status: str = ""
+    """For people, such as "Up 2 hours (healthy)"."""
+    network_settings: msgspec.Raw = msgspec.Raw()
+
+
 class Top(Pascal, frozen=True):
     """The output of ps, in columns."""
 

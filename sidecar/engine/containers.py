@@ -201,6 +201,24 @@ def read_list(raw: object) -> tuple[api_types.Listed, ...]:
     return tuple(filter(None, map(_entry, parse(raw, list[object]))))
 
 
+def split_list(body: bytearray) -> list[msgspec.Raw]:
+    """The entries in an answer to the list, unread: 10,000 of them are some 15 MB."""
+    return msgspec.json.decode(body, type=list[msgspec.Raw])
+
+
+def read_listed_state(raw: msgspec.Raw) -> api_types.ListedState | None:
+    """What an entry says of a change; None: it is not understood."""
+    try:
+        return msgspec.json.decode(raw, type=api_types.ListedState)
+    except msgspec.ValidationError:
+        return None
+
+
+def read_entry(raw: msgspec.Raw) -> api_types.Listed | None:
+    """The usable fields of an entry; None: there is not even an id."""
+    return _entry(msgspec.json.decode(raw))
+
+
 def _entry(raw: object) -> api_types.Listed | None:
     """The usable fields of an entry: at least the id."""
     parts = raw if isinstance(raw, dict) else {}

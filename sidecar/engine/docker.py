@@ -1,10 +1,8 @@
 """The Docker engine, limited to one stack."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
-
-from loguru import logger
 
 from sidecar.core.circuit_breaker import BreakerState
 from sidecar.core.model.container import Container, Process
@@ -20,15 +18,14 @@ from sidecar.core.ports.engine import (
 from sidecar.engine import archive, requests
 from sidecar.engine.commands import Commands
 from sidecar.engine.connection import EngineConnection
+from sidecar.engine.container_list import ContainerList
 from sidecar.engine.containers import STACK_LABEL, ContainerOwner
-from sidecar.engine.listing import Lister
 from sidecar.engine.log_stream import LogStreams
 from sidecar.engine.membership import Membership
 from sidecar.engine.stream import EventStream
 
 _ANSWER_S = 10.0
-_LIST_S = 30.0
-_LIST_EACH_S = 0.01  # each container of the last list is asked about
+_LONG_S = 30.0
 _PUT_S = 60.0
 _REMEMBERED = 4096
 
@@ -56,8 +53,7 @@ class DockerEngine:
         self._link = link
         self._label = f"{STACK_LABEL}={stack}"
         self._members = Membership(stack)
-        self._strangers: Mapping[str, str] = {}
-        self._listed: Mapping[str, Container] = {}
+        self._list = ContainerList(link, self._members)
         self._answer_margin_s = answer_margin_s
         self._replay_s = replay_s
         self._ours: dict[str, ContainerOwner] = {}
@@ -76,18 +72,7 @@ class DockerEngine:
         A container without a usable answer has a ``fault``. One whose labels may be
         its image's is left out, and logged once.
         """
-        members, earlier = self._members, self._listed
-        listing = await self._link.ask(
-            "list",
-            lambda client: Lister(client, members, earlier).list_containers(),
-            _LIST_S + _LIST_EACH_S * len(earlier),
-        )
-        self._listed = {container.id: container for container in listing.ours}
-        for container_id, why in listing.strangers.items():
-            if self._strangers.get(container_id) != why:
-                logger.warning("a container is not taken for one of the stack: {}", why)
-        self._strangers = listing.strangers
-        return listing.ours
+        return await self._list.read()
 
     async def inspect(self, container_id: str) -> Container:
         """One container of the stack."""
@@ -141,7 +126,7 @@ class DockerEngine:
             lambda client: replacements.plan_replacement(
                 client, container_id, members, wallets
             ),
-            _LIST_S,
+            _LONG_S,
         )
 
     async def create_replacement(self, plan: Replacement) -> Container:
@@ -151,7 +136,7 @@ class DockerEngine:
         return await self._link.act(
             "create",
             lambda client: replacements.create_replacement(client, plan),
-            _LIST_S,
+            _LONG_S,
         )
 
     async def rename(self, container_id: str, name: str) -> None:
@@ -167,7 +152,7 @@ class DockerEngine:
         """Remove a container that does not run; its volumes stay."""
         own = await self._own(container_id)
         await self._link.act(
-            "remove", lambda client: requests.remove(client, own.id), _LIST_S
+            "remove", lambda client: requests.remove(client, own.id), _LONG_S
         )
 
     async def check_removal(self) -> None:
@@ -267,10 +252,11 @@ class DockerEngine:
         try:
             async with aclosing(stream.items()) as items:
                 async for item in items:
-                    if not self._is_of_stranger(item):
+                    if self._list.admit(item):
                         yield item
         finally:
             self._streams.discard(stream)
+            self._list.admit(Disconnected("nobody listens"))
 
     async def close(self) -> None:
         """End the streams and the link; takes 2 s at most."""
@@ -278,10 +264,6 @@ class DockerEngine:
             stream.close()
         self._logs.close()
         await self._link.close()
-
-    def _is_of_stranger(self, item: EngineEvent | Connected | Disconnected) -> bool:
-        """Is the event of a container that is not ours? It may create many events."""
-        return isinstance(item, EngineEvent) and item.container_id in self._strangers
 
     async def _own(self, container_id: str) -> ContainerOwner:
         """The owner of a container of the stack; EngineRefused: of another stack."""

@@ -1,9 +1,12 @@
 """List all containers of a stack: an error about one does not hide the others."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from types import MappingProxyType
 from typing import NamedTuple
+
+import msgspec
 
 from sidecar.core.model.container import Container
 from sidecar.core.ports.engine import (
@@ -21,64 +24,122 @@ from sidecar.engine.errors import (
     SentTooLate,
     engine_error,
 )
+from sidecar.engine.known_containers import (
+    NONE_KNOWN,
+    Comparison,
+    KnownContainer,
+    KnownContainers,
+    compare_list,
+    mark_entry,
+)
 from sidecar.engine.membership import Membership
 
 FIRST_SILENCE_S = 5.0
 NEXT_SILENCE_S = 1.0
 """Limit after a first timeout: silent containers must not use up the others' time."""
+RECHECK_PAUSE_S = 0.002
+"""Before an inspect that is not urgent. Python runs one thread at a time: hundreds of
+inspects in a row would slow down the loop.
+"""
 
 _LONGEST_NAME = 100
 
 
 class Listing(NamedTuple):
-    """A stack's containers; ``strangers``: refused claims by id, with the reason."""
+    """A stack's containers; ``strangers``: refused claims by id, with the reason.
+
+    ``known``: those that the next list need not inspect if its entries say so.
+    """
 
     ours: tuple[Container, ...]
     strangers: Mapping[str, str]
+    known: KnownContainers
 
 
 class Lister:
     """Lists a stack's containers once, in the thread of the call.
 
-    A container equal to one of ``earlier``, by id, is that object: new objects at each
+    A container equal to its ``earlier`` one, by id, is that object: new objects at each
     listing of 10,000 containers would make the garbage collector look at all objects
-    each time.
+    each time. ``doubted``: the ids of those that are inspected whatever the list says;
+    None: all of them.
     """
 
     def __init__(
         self,
         client: Client,
         members: Membership,
-        earlier: Mapping[str, Container] = MappingProxyType({}),
+        earlier: KnownContainers = NONE_KNOWN,
+        doubted: AbstractSet[str] | None = None,
     ) -> None:
         self._client = client
         self._members = members
         self._earlier = earlier
+        self._doubted = doubted
+        self._compared = Comparison()
+        self._known: dict[str, KnownContainer] = {}
         self._strangers: dict[str, str] = {}
-        self._silent = 0
+        self._asked, self._silent = 0, 0
 
     def list_containers(self) -> Listing:
-        """Inspect all of them; the list alone has too few facts.
+        """The list, and an inspect of each whose facts may have changed.
 
         EngineTimeout: the engine answered about none of them in time.
         """
+        listed_mono = time.monotonic()
         label = f"{STACK_LABEL}={self._members.stack}"
-        raw = self._client.containers(all=True, filters={"label": [label]})
-        entries = containers.read_list(raw)
-        results = [self._inspect_entry(entry) for entry in entries]
-        if entries and self._silent == len(entries):
+        entries = containers.split_list(requests.list_stack(self._client, label))
+        states = [containers.read_listed_state(entry) for entry in entries]
+        self._compared = self._compare(states)
+        results = [
+            self._keep(state.id)
+            if state is not None and state.id in self._compared.unchanged
+            else self._inspect_entry(entry, state)
+            for entry, state in zip(entries, states, strict=True)
+        ]
+        if self._asked and self._silent == self._asked:
             raise EngineTimeout("the engine answered about no container in time")
-        ours = tuple(self._reuse_equal(c) for c in results if c is not None)
-        return Listing(ours, self._strangers)
+        ours = tuple(container for container in results if container is not None)
+        known = KnownContainers(self._known, listed_mono)
+        return Listing(ours, self._strangers, known)
 
-    def _reuse_equal(self, container: Container) -> Container:
-        earlier = self._earlier.get(container.id)
-        if earlier is not None and earlier == container:
-            return earlier
+    def _compare(self, states: Iterable[api_types.ListedState | None]) -> Comparison:
+        # Podman's words are others, and its answers are translated.
+        if self._doubted is None or self._client.podman is not None:
+            return Comparison()
+        certain = (s for s in states if s is not None and s.id not in self._doubted)
+        return compare_list(certain, self._earlier, time.monotonic())
+
+    def _keep(self, container_id: str) -> Container:
+        known = self._earlier.by_id[container_id]
+        # Not by the id of the entry: a small part of each entry that stays would keep
+        # the memory of all entries from being given back.
+        self._known[known.container.id] = known
+        return known.container
+
+    def _inspect_entry(
+        self, raw: msgspec.Raw, state: api_types.ListedState | None
+    ) -> Container | None:
+        """One container; None: it is gone, or not ours. EngineUnreachable."""
+        entry = containers.read_entry(raw)
+        if entry is None:
+            return None
+        if entry.id in self._compared.rechecked:
+            time.sleep(RECHECK_PAUSE_S)
+        self._asked += 1
+        asked_mono = time.monotonic()
+        container = self._inspect(entry)
+        if container is None or container.fault or state is None:
+            return container
+        known = self._earlier.by_id.get(container.id)
+        if known is not None and known.container == container:
+            container = known.container
+        self._known[container.id] = KnownContainer(
+            container, asked_mono, mark_entry(state)
+        )
         return container
 
-    def _inspect_entry(self, entry: api_types.Listed) -> Container | None:
-        """One container; None: it is gone, or not ours. EngineUnreachable."""
+    def _inspect(self, entry: api_types.Listed) -> Container | None:
         if self._client.remaining_s() <= 0.0:
             self._silent += 1
             return self._from_list_alone(

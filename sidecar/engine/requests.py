@@ -26,7 +26,12 @@ from sidecar.engine.podman import PS_COLUMNS
 JSON = {"Content-Type": "application/json"}
 LOG_BYTES = 64 * 1024
 ANSWER_BYTES = 4 * 1024 * 1024
+LIST_BYTES = 64 * 1024 * 1024
+"""Some 40,000 containers."""
 NO_FILTERS: Mapping[str, list[str]] = MappingProxyType({})
+NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
+ALL: Mapping[str, str] = MappingProxyType({"all": "1"})
+"""Containers that do not run, too."""
 _CHUNK = 16 * 1024
 _NO_CONTAINER = "0" * 64
 _PS = "-eo pid,ppid,stat,args"
@@ -84,6 +89,13 @@ def inspect_with_owner(client: Client, container_id: str) -> object:
     return podman_answers.translate_container(raw, own)
 
 
+def list_stack(client: Client, label: str) -> bytearray:
+    """The engine's list of all containers with this label, running or not."""
+    return read_body(
+        client, "/containers/json", {"label": [label]}, ALL, most_bytes=LIST_BYTES
+    )
+
+
 def changes(client: Client, container_id: str) -> object:
     """The engine's JSON about files of the container that differ from its image."""
     return _read_json(client, f"/containers/{quote(container_id, safe='')}/changes")
@@ -94,27 +106,33 @@ def _read_json(client: Client, path: str) -> object:
 
 
 def read_body(
-    client: Client, path: str, filters: Mapping[str, list[str]] = NO_FILTERS
-) -> bytes:
+    client: Client,
+    path: str,
+    filters: Mapping[str, list[str]] = NO_FILTERS,
+    params: Mapping[str, str] = NO_PARAMETERS,
+    *,
+    most_bytes: int = ANSWER_BYTES,
+) -> bytearray:
     """The engine's whole answer. EngineError: it is an error, or too long."""
-    url = client.url_of(path)
-    params = {"filters": msgspec.json.encode(filters).decode()} if filters else None
+    url, query = client.url_of(path), dict(params)
+    if filters:
+        query["filters"] = msgspec.json.encode(filters).decode()
     identity = {"Accept-Encoding": "identity"}
-    with client.get(url, params=params, stream=True, headers=identity) as answer:
-        body = _whole(chunks(client, answer))
+    with client.get(url, params=query, stream=True, headers=identity) as answer:
+        body = _whole(chunks(client, answer), most_bytes)
     if not answer.ok:
         text = body.decode(errors="replace")
         raise error_of_answer(answer, text, client.mask)
     return body
 
 
-def _whole(pieces: Iterator[bytes]) -> bytes:
+def _whole(pieces: Iterator[bytes], most_bytes: int) -> bytearray:
     body = bytearray()
     for piece in pieces:
         body += piece
-        if len(body) > ANSWER_BYTES:
-            raise EngineRefused(f"an answer of more than {ANSWER_BYTES} bytes")
-    return bytes(body)
+        if len(body) > most_bytes:
+            raise EngineRefused(f"an answer of more than {most_bytes} bytes")
+    return body
 
 
 def restart(client: Client, container_id: str, stop_timeout_s: float) -> None:

@@ -7,7 +7,7 @@ service: swarm replaces its tasks by new ones with the same settings.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from functools import partial
 
@@ -73,6 +73,7 @@ class SwarmEngine(DockerEngine):
         self._stack = stack
         self._label = f"{NAMESPACE_LABEL}={stack}"
         self._own_id = own_id
+        self._listed: Mapping[str, Container] = {}
         self._slots: dict[str, Slot] = {}
         self._slot_ids: dict[str, str] = {}
         """Slots by the container of the task that was last seen there."""

@@ -6,6 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +35,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(60)]
 IMAGE = "sidecar-base:local"
 T = TypeVar("T")
 WITHIN_S = 20.0
+CHECK = {"test": ["CMD", "true"], "interval": 10**9}
+"""A HEALTHCHECK that finds its container healthy."""
 SHELL = [
     "sh",
     "-c",
@@ -103,8 +106,12 @@ async def engine(stack: Stack, link: EngineConnection) -> AsyncIterator[DockerEn
     await engine.close()
 
 
-async def wait_for(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
-    async with asyncio.timeout(WITHIN_S):
+async def wait_for(
+    ask: Callable[[], Awaitable[T]],
+    good: Callable[[T], bool],
+    within_s: float = WITHIN_S,
+) -> T:
+    async with asyncio.timeout(within_s):
         while not good(observation := await ask()):  # noqa: ASYNC110 - polls
             await asyncio.sleep(0.05)
     return observation
@@ -130,6 +137,40 @@ async def test_container_list_and_inspect_agree(
     assert inspected.pid > 0
     assert inspected.networks == {"bridge"}
     assert inspected.restart_policy == "no"
+
+
+async def count_inspects(engine: DockerEngine) -> int:
+    """How many containers the next list inspects."""
+    before = engine._list._known.by_id
+    await engine.containers()
+    after = engine._list._known.by_id
+    return sum(1 for i, known in after.items() if before.get(i) is not known)
+
+
+async def read_on(items: AsyncIterator[Item]) -> None:
+    async for _ in items:
+        pass
+
+
+@pytest.mark.timeout(150)
+async def test_containers_that_run_for_a_minute_are_inspected_in_turn(
+    client: docker.APIClient, stack: Stack, engine: DockerEngine
+) -> None:
+    plain, checked = stack.run(), stack.run(healthcheck=CHECK)
+    restarted = stack.run()
+    async with aclosing(engine.events()) as events:
+        await wait_for(lambda: anext(events), lambda item: item == Connected())
+        reading = asyncio.create_task(read_on(events))
+        await wait_for(lambda: count_inspects(engine), lambda n: n == 1, 100.0)
+        assert [await count_inspects(engine) for _ in range(3)] == [1, 1, 1]
+        words = {entry["Id"]: entry["Status"] for entry in client.containers()}
+        assert words[checked].endswith("(healthy)"), words
+        assert not words[plain].endswith("(healthy)"), words
+        client.restart(restarted, timeout=0)
+        pid = client.inspect_container(restarted)["State"]["Pid"]
+        assert {c.id: c.pid for c in await engine.containers()}[restarted] == pid
+        reading.cancel()
+        await asyncio.wait({reading})
 
 
 async def test_exit_is_reported_and_start_begins_new_run(

@@ -58,6 +58,7 @@ def raw_container(
 
 
 def _entry(raw: dict[str, Any]) -> dict[str, Any]:
+    """An entry of the list; ``Listed`` of a container has further parts."""
     labels = raw["Config"]["Labels"]
     image = raw.get("Image", "")
     return {
@@ -65,6 +66,7 @@ def _entry(raw: dict[str, Any]) -> dict[str, Any]:
         "Names": [raw["Name"]],
         "Labels": labels,
         "ImageID": image,
+        **raw.get("Listed", {}),
     }
 
 

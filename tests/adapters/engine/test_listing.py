@@ -2,14 +2,21 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
 
 from sidecar.core.model.container import Container, Status
-from sidecar.core.ports.engine import EngineTimeout, EngineUnreachable
-from sidecar.engine import docker, listing
+from sidecar.core.ports.engine import (
+    Connected,
+    EngineRefused,
+    EngineTimeout,
+    EngineUnreachable,
+)
+from sidecar.engine import container_list, listing, requests
+from sidecar.engine.docker import DockerEngine
 from tests.support.engine_connection import (
     DEADLINES_S,
     OWN,
@@ -19,7 +26,7 @@ from tests.support.engine_connection import (
     open_engine,
     run_engine_server,
 )
-from tests.support.engine_server import EngineServer, raw_container
+from tests.support.engine_server import EngineServer, raw_container, raw_event
 
 BAD = "c" * 64
 
@@ -33,10 +40,10 @@ def server() -> Iterator[EngineServer]:
 
 
 async def list_by_service(server: EngineServer) -> dict[str, Container]:
-    requests: Requests = []
-    async with open_engine(link_to(server, requests)) as engine:
+    calls: Requests = []
+    async with open_engine(link_to(server, calls)) as engine:
         containers = await engine.containers()
-    assert requests == [("list", "ok")]
+    assert calls == [("list", "ok")]
     return {container.service: container for container in containers}
 
 
@@ -157,8 +164,8 @@ async def test_next_list_has_time_for_each_container_of_the_last(
 ) -> None:
     async with open_engine(link_to(server, [])) as engine:
         await engine.containers()
-        monkeypatch.setattr(docker, "_LIST_S", 0.0)
-        monkeypatch.setattr(docker, "_LIST_EACH_S", 10.0)
+        monkeypatch.setattr(container_list, "_LIST_S", 0.0)
+        monkeypatch.setattr(container_list, "_LIST_EACH_S", 10.0)
         containers = await engine.containers()
     assert [container.fault for container in containers] == ["", ""]
 
@@ -221,3 +228,110 @@ async def test_only_a_changed_container_is_a_new_object_of_the_next_list(
         second = {container.id: container for container in await engine.containers()}
     assert second[OWN] is first[OWN]
     assert (first[BAD].exit_code, second[BAD].exit_code) == (0, 7)
+
+
+@asynccontextmanager
+async def listening_engine(server: EngineServer) -> AsyncIterator[DockerEngine]:
+    """An engine of which somebody reads the events; all containers run for long."""
+    for raw in server.containers.values():
+        raw["Listed"] = {"Status": "Up 2 hours"}
+    async with (
+        open_engine(link_to(server, [])) as engine,
+        aclosing(engine.events()) as (events),
+    ):
+        assert await anext(events) == Connected()
+        yield engine
+
+
+def inspects(server: EngineServer) -> list[str]:
+    """The services that were inspected since the last question."""
+    paths = [request.split()[1] for request in server.requests]
+    server.requests.clear()
+    services = {BAD: "bad", OWN: "wallet"}
+    return [name for path in paths for i, name in services.items() if i in path]
+
+
+async def test_containers_that_run_on_are_inspected_in_turn(
+    server: EngineServer,
+) -> None:
+    async with listening_engine(server) as engine:
+        await engine.containers()
+        assert sorted(inspects(server)) == ["bad", "wallet"]
+        in_turn = []
+        for _ in range(4):
+            assert len(await engine.containers()) == 2
+            in_turn += inspects(server)
+    assert in_turn in (["bad", "wallet"] * 2, ["wallet", "bad"] * 2)
+
+
+async def test_restart_that_no_event_told_is_seen_in_the_next_list(
+    server: EngineServer,
+) -> None:
+    async with listening_engine(server) as engine:
+        for _ in range(2):
+            await engine.containers()
+        for raw in server.containers.values():
+            raw["State"]["Pid"] = 200
+            raw["Listed"]["Status"] = "Up 5 seconds"
+        pids = {container.pid for container in await engine.containers()}
+    assert pids == {200}
+
+
+async def test_container_of_an_event_is_inspected_by_the_next_list(
+    server: EngineServer,
+) -> None:
+    for raw in server.containers.values():
+        raw["Listed"] = {"Status": "Up 2 hours"}
+    async with (
+        open_engine(link_to(server, [])) as engine,
+        aclosing(engine.events()) as (events),
+    ):
+        await anext(events)
+        await engine.containers()
+        inspects(server)
+        for number in range(3):
+            server.publish(raw_event("update", BAD, time.time_ns()))
+            server.publish(raw_event("update", OWN, time.time_ns()))
+            await anext(events)
+            await anext(events)
+            server.containers[BAD]["HostConfig"]["Memory"] = number
+            containers = {c.service: c for c in await engine.containers()}
+            assert containers["bad"].memory_limit_bytes == number
+            assert sorted(inspects(server)) == ["bad", "wallet"]
+
+
+@pytest.mark.parametrize("hears", ["nobody", "lost"])
+async def test_all_containers_are_inspected_while_no_events_are_heard(
+    server: EngineServer, hears: str
+) -> None:
+    for raw in server.containers.values():
+        raw["Listed"] = {"Status": "Up 2 hours"}
+    async with open_engine(link_to(server, [])) as engine:
+        if hears == "lost":
+            async with aclosing(engine.events()) as events:
+                await anext(events)
+        for _ in range(2):
+            await engine.containers()
+            assert sorted(inspects(server)) == ["bad", "wallet"]
+
+
+async def test_a_silent_container_is_no_silent_engine_beside_one_that_runs_on(
+    server: EngineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with listening_engine(server) as engine:
+        await engine.containers()
+        server.containers[BAD]["Listed"]["Status"] = "Up 5 seconds"
+        server.hang.add(f"{BAD}/json")
+        monkeypatch.setattr(listing, "FIRST_SILENCE_S", 0.5)
+        containers = {c.service: c for c in await engine.containers()}
+    assert "in time" in containers["bad"].fault
+    assert containers["wallet"].fault == ""
+
+
+async def test_longest_list_has_a_bound(
+    server: EngineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "LIST_BYTES", 100)
+    async with open_engine(link_to(server, [])) as engine:
+        with pytest.raises(EngineRefused, match="more than 100 bytes"):
+            await engine.containers()
