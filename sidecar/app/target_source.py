@@ -94,6 +94,8 @@ class TargetSource:
         self._planners = tuple(planners)
         self._prober = prober
         self._doubts_logged = False
+        self._found: tuple[Settings, tuple[Container, ...]] | None = None
+        """What the targets in force were found from."""
         self._indexed: tuple[Container | None, tuple[Container, ...]] | None = None
         self.in_force = TargetsInForce((), (), are_ours=False)
 
@@ -101,8 +103,27 @@ class TargetSource:
         self, containers: tuple[Container, ...]
     ) -> tuple[Target, ...]:
         """The targets to watch now; a bad label is logged when it is first seen."""
+        settings = self._settings()
+        if not self._is_as_before(settings, containers):
+            await self._find_anew(settings, containers)
+            self._found = settings, containers
+        await self._update_surroundings(containers)
+        return self.in_force.targets
+
+    def _is_as_before(
+        self, settings: Settings, containers: tuple[Container, ...]
+    ) -> bool:
+        """Would the targets be the same? After a fault a file may be there now."""
+        if self._found is None or self.in_force.faults:
+            return False
+        earlier, listed = self._found
+        return earlier is settings and listed == containers
+
+    async def _find_anew(
+        self, settings: Settings, containers: tuple[Container, ...]
+    ) -> None:
         result, secrets = await asyncio.get_running_loop().run_in_executor(
-            self._labels_reader, _find_with_secrets, self._settings(), containers
+            self._labels_reader, _find_with_secrets, settings, containers
         )
         earlier_faults, self.in_force = frozenset(self.in_force.faults), result
         self._mask.learn(secrets)
@@ -112,8 +133,6 @@ class TargetSource:
             await self._log_doubts(result.targets, containers)
         for planner in self._planners:
             planner.set_targets(result.targets)
-        await self._update_surroundings(containers)
-        return result.targets
 
     async def _update_surroundings(self, containers: tuple[Container, ...]) -> None:
         """Index the containers for the prober, if they or our own have changed."""
