@@ -33,6 +33,11 @@ QUEUE_LIMIT = 20_000
 TICK_S = 0.5
 TURN_INSTANCES = 500
 """Instances that are worked on before others get their turn in the event loop."""
+TURN_PROBES = 10
+"""Results of probes that are worked in before others get their turn: a few
+milliseconds. With one in a turn, a turn that also makes 20 ms of a long answer would
+let the results of 50 probes a second through.
+"""
 
 _HANDED_OVER = frozenset(
     {
@@ -100,10 +105,16 @@ class Watchdog:
         """Run steps until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick())
+            steps = 0
             while True:
-                await self._process(await self._queue.get())
-                # get() of a queue that is not empty does not yield to other tasks.
-                await asyncio.sleep(0)
+                item = await self._queue.get()
+                await self._process(item)
+                steps += 1
+                is_short = isinstance(item.event, ProbeCompleted)
+                if not is_short or steps >= TURN_PROBES:
+                    # get() of a queue that is not empty does not yield to other tasks.
+                    await asyncio.sleep(0)
+                    steps = 0
 
     async def _tick(self) -> None:
         while True:

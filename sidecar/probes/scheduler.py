@@ -7,8 +7,8 @@ that each instance keeps a place of its own in the interval. Otherwise probes th
 coincide once would coincide for ever, and wait for each other.
 
 Where more is asked than the machine can do, probes that are due wait for their turn:
-one begins for each whose result has been worked in. So nothing piles up, and all
-intervals grow alike; failing targets go first.
+a few begin in each turn of the loop, as long as few results wait to be worked in. So
+nothing piles up, and all intervals grow alike; failing targets go first.
 """
 
 import asyncio
@@ -31,7 +31,11 @@ OnSilence = Callable[[InstanceId, Container, float], None]
 """An instance, the container that was asked, and when (the clock's ``mono``)."""
 
 BEHIND_S = 0.25
-"""Where a timer is so late the loop is behind: probes begin one by one."""
+"""Where a timer is so late the loop is behind: probes begin a few at a time."""
+
+TURN_STARTS = 5
+"""Waiting probes that begin in one turn of the loop, so that a long answer, of which
+each turn makes a piece, has half of the loop where more is asked than it can do."""
 
 SPREAD_S = 0.01
 OVERDUE_S = 5.0
@@ -221,7 +225,7 @@ class IntervalProbeScheduler:
         now = self._clock.now().mono
         late_s = max(0.0, now - slot.due)
         self._on_lag(late_s)
-        is_free = not self._due_now and not self._unread.are_too_many(now)
+        is_free = not self._due_now and self._unread.count_room(now) > 0
         if is_free and late_s < BEHIND_S:
             self._begin(instance, slot)
             return
@@ -230,11 +234,11 @@ class IntervalProbeScheduler:
         self._want_turn()
 
     def _want_turn(self) -> None:
-        """Begin the next waiting probe in the next turn of the loop, if one may."""
+        """Begin the next waiting probes in the next turn of the loop, if they may."""
         if self._turn is not None or not self._due_now:
             return
         loop = asyncio.get_running_loop()
-        if not self._unread.are_too_many(self._clock.now().mono):
+        if self._unread.count_room(self._clock.now().mono):
             self._turn = loop.call_soon(self._begin_next)
         elif self._later is None:
             self._later = loop.call_later(LOST_S, self._look_for_lost)
@@ -245,13 +249,15 @@ class IntervalProbeScheduler:
 
     def _begin_next(self) -> None:
         self._turn = None
-        while self._due_now:
+        begun = 0
+        most = min(TURN_STARTS, self._unread.count_room(self._clock.now().mono))
+        while self._due_now and begun < most:
             instance = self._due_now.take()
             slot = self._slots.get(instance)
             # It was forgotten, or has begun from its other row.
             if slot is not None and slot.is_waiting:
                 self._begin(instance, slot)
-                break
+                begun += 1
         self._want_turn()
 
     def _note_read(self, instance: InstanceId) -> None:

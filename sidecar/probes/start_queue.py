@@ -27,15 +27,16 @@ class UnreadResults:
         """Note that a result was worked in, if there is one."""
         self._posted_mono.pop(instance, None)
 
-    def are_too_many(self, now_mono: float) -> bool:
-        """Must the next probe wait?"""
-        if len(self._posted_mono) < MOST_UNREAD:
-            return False
+    def count_room(self, now_mono: float) -> int:
+        """The number of further probes that may begin."""
+        room = MOST_UNREAD - len(self._posted_mono)
+        if room > 0:
+            return room
         instance, posted_mono = next(iter(self._posted_mono.items()))
         if now_mono - posted_mono < LOST_S:
-            return True
+            return 0
         del self._posted_mono[instance]
-        return False
+        return 1
 
 
 class StartQueue:

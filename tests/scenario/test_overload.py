@@ -1,6 +1,7 @@
 """The loop under a full queue, invalid events, failing listeners, a slow store."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -24,7 +25,12 @@ from sidecar.core.model.update import replace_instances
 from sidecar.core.ports.loop import QueueFull
 from sidecar.core.reason.reason import text_reason
 from sidecar.simulation.memory_store import MemoryStore
-from sidecar.watchdog import QUEUE_LIMIT, TURN_INSTANCES, Watchdog
+from sidecar.watchdog import (
+    QUEUE_LIMIT,
+    TURN_INSTANCES,
+    TURN_PROBES,
+    Watchdog,
+)
 from tests.support.loop_harness import LEAF, ROOT, ROOT_ID, LoopHarness, run_scenario
 from tests.support.rule_world import RuleWorld, container
 
@@ -106,11 +112,38 @@ def test_long_queue_yields_to_other_tasks_between_events() -> None:
         first_count = len(events)
         for _ in range(100):
             harness.post(Tick(harness.clock.now()))
-        longest = 0
-        while (before := len(events)) < first_count + 100:
-            await asyncio.sleep(0)
-            longest = max(longest, len(events) - before)
-        assert longest <= 2
+        assert await _longest_turn(events, first_count + 100) <= 2
+
+    run_scenario(scenario)
+
+
+async def _longest_turn(events: Sequence[object], until_count: int) -> int:
+    """How many events are worked in in one turn of the loop, at most."""
+    longest = 0
+    while (before := len(events)) < until_count:
+        await asyncio.sleep(0)
+        longest = max(longest, len(events) - before)
+    return longest
+
+
+def test_several_results_of_probes_are_worked_in_before_others_have_their_turn() -> (
+    None
+):
+    """A turn may also make a piece of a long answer: one result each is too few."""
+
+    async def scenario(harness: LoopHarness) -> None:
+        await asyncio.sleep(20.0)
+        events = harness.recorder.events
+        instance = harness.instance(ROOT)
+        assert instance.container is not None
+        now, run = harness.clock.now(), instance.container.run
+        first_count = len(events)
+        for _ in range(10 * TURN_PROBES):
+            harness.post(
+                ProbeCompleted(now, instance.id, run, now.mono, probe_success())
+            )
+        longest = await _longest_turn(events, first_count + 10 * TURN_PROBES)
+        assert TURN_PROBES <= longest <= TURN_PROBES + 2
 
     run_scenario(scenario)
 

@@ -14,7 +14,7 @@ from sidecar.core.model.probe_result import ProbeResult, probe_success
 from sidecar.core.model.probe_settings import HttpProbe, ProbeSettings
 from sidecar.core.model.target import InstanceId, ProbeSchedule, Target
 from sidecar.probes.overload import WINDOW_S, OverloadDetector
-from sidecar.probes.scheduler import IntervalProbeScheduler
+from sidecar.probes.scheduler import TURN_STARTS, IntervalProbeScheduler
 from sidecar.probes.start_queue import LOST_S, MOST_UNREAD, URGENT_IN_A_ROW
 from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import LoopClock, a_container
@@ -40,6 +40,7 @@ class SlowMachine:
     begins: list[tuple[float, InstanceId]] = field(default_factory=list)
     results: deque[InstanceId] = field(default_factory=deque)
     most_results: int = 0
+    started: int = 0
     loses: Callable[[InstanceId], bool] = lambda _: False
 
     def __post_init__(self) -> None:
@@ -49,6 +50,7 @@ class SlowMachine:
         )
 
     async def probe(self, _: ProbeSettings, __: Container) -> ProbeResult:
+        self.started += 1
         return probe_success()
 
     def post(self, event: Event) -> None:
@@ -105,6 +107,28 @@ def test_overload_stretches_all_intervals_alike_and_nothing_piles_up() -> None:
     seconds = Counter(int(at) for at, _ in machine.begins if 40.0 <= at < 120.0)
     assert max(seconds.values()) <= 1.1 / STEP_S, "no bursts"
     assert min(seconds.values()) >= 0.9 / STEP_S, "nothing is wasted"
+
+
+def test_waiting_probes_begin_a_few_in_each_turn_of_the_loop() -> None:
+    machine, ids = SlowMachine(), instances(MOST_UNREAD + 4 * TURN_STARTS)
+    turns: list[int] = []
+
+    async def main() -> None:
+        for instance in ids:
+            machine.pace(instance)
+        await asyncio.sleep(EVERY_S)
+        assert len(machine.results) == MOST_UNREAD
+        while machine.results:
+            machine.pace(machine.results.popleft())
+        before = machine.started
+        while machine.started < len(ids):
+            await asyncio.sleep(0)
+            turns.append(machine.started - before)
+            before = machine.started
+        await machine.scheduler.close()
+
+    run_virtual(main())
+    assert [turn for turn in turns if turn] == [TURN_STARTS] * 4
 
 
 def test_failing_targets_keep_their_fast_interval_in_an_overload() -> None:
