@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import aclosing
 
 import pytest
 
 from sidecar.core.model.container import NativeHealth, Process, Status, StopReport
 from sidecar.core.model.engine_event_kind import EngineEventKind
-from sidecar.core.ports.engine import EngineEvent, EngineRefused
+from sidecar.core.ports.engine import Connected, EngineEvent, EngineRefused
 from sidecar.engine.podman import OWN_ACTIONS
 from tests.support.engine_connection import OWN, link_to, open_engine, run_engine_server
 from tests.support.engine_server import EngineServer, raw_container, raw_event
@@ -220,3 +221,19 @@ async def test_events_of_docker_are_not_translated(server: EngineServer) -> None
     assert kinds == [EngineEventKind.RESTART, EngineEventKind.DESTROY]
     (query,) = server.event_queries()
     assert not any(f'"{action}"' in query["filters"][0] for action in OWN_ACTIONS)
+
+
+async def test_each_list_inspects_all_containers(server: EngineServer) -> None:
+    """Its words for how long a container runs are not those that are known."""
+    ids = (OWN, "d" * 64)
+    for container_id in ids:
+        server.add(raw_container(container_id) | {"Listed": {"Status": "Up 2 hours"}})
+    async with (
+        open_engine(link_to(server, [])) as engine,
+        aclosing(engine.events()) as (events),
+    ):
+        assert await anext(events) == Connected()
+        for number in (1, 2, 3):
+            assert len(await engine.containers()) == len(ids)
+            counts = [server.count_requests(f"/containers/{i}/json") for i in ids]
+            assert counts == [number, number]
