@@ -13,7 +13,6 @@ nothing piles up, and all intervals grow alike; failing targets go first.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sidecar.core.model.container import Container
 from sidecar.core.model.event import ProbeCompleted
@@ -21,6 +20,7 @@ from sidecar.core.model.probe_settings import ProbeWay
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.ports.loop import Clock, Post, Prober
 from sidecar.probes.overload import OverloadDetector
+from sidecar.probes.probe_slot import ProbeSlot
 from sidecar.probes.probe_target import probe_target
 from sidecar.probes.start_queue import LOST_S, StartQueue, UnreadResults
 
@@ -38,46 +38,12 @@ TURN_STARTS = 5
 each turn makes a piece, has half of the loop where more is asked than it can do."""
 
 SPREAD_S = 0.01
-OVERDUE_S = 5.0
 EARLIER = 0.1
 """The part of an interval by which a probe may start earlier to keep its place."""
 TOGETHER_S = 0.05
 """The distance between places: one wake-up for several probes costs half as much."""
 GOLDEN = 0.6180339887498949
 """The golden ratio: fractional parts of its multiples are evenly spread."""
-
-
-@dataclass(slots=True)
-class _ProbeSlot:
-    """The schedule of one instance; times are the clock's ``mono``."""
-
-    target: Target
-    container: Container
-    every_s: float
-    due: float
-    place: float
-    """The place in its interval, from 0 to 1."""
-    slackened: bool = False
-    """The interval has just grown: the next probe goes to its place at once."""
-    hurried: bool = False
-    """The next probe does not wait for the end of the interval."""
-    is_waiting: bool = False
-    """Its probe is due and waits for its turn."""
-    ended: float | None = None
-    timer: asyncio.TimerHandle | None = None
-    flight: asyncio.Task[None] | None = None
-    silence: asyncio.TimerHandle | None = None
-    """Runs while an answer is awaited."""
-
-    @property
-    def is_urgent(self) -> bool:
-        """Is a verdict on this instance pending, or a probe wanted at once?"""
-        return self.hurried or self.every_s < self.target.cadence.interval_s
-
-    @property
-    def allowed_s(self) -> float:
-        """The longest that a probe in flight may take."""
-        return sum(2 * settings.timeout_s for settings in self.target.probes)
 
 
 class IntervalProbeScheduler:
@@ -108,7 +74,7 @@ class IntervalProbeScheduler:
         """In a simulation: every answer takes exactly so long. The interval then
         includes it, and no place is kept: nothing coincides by chance.
         """
-        self._slots: dict[InstanceId, _ProbeSlot] = {}
+        self._slots: dict[InstanceId, ProbeSlot] = {}
         self._due_now = StartQueue()
         self._unread = UnreadResults()
         self._turn: asyncio.Handle | None = None
@@ -165,7 +131,7 @@ class IntervalProbeScheduler:
 
     def overdue(self, now: float) -> int:
         """The number of probes whose start or end is more than 5 s late at ``now``."""
-        return sum(1 for slot in self._slots.values() if _is_late(slot, now))
+        return sum(1 for slot in self._slots.values() if slot.is_late(now))
 
     async def close(self) -> None:
         """Cancel all probes and wait for their end."""
@@ -178,17 +144,17 @@ class IntervalProbeScheduler:
 
     def _new_slot(
         self, target: Target, container: Container, every_s: float
-    ) -> _ProbeSlot:
+    ) -> ProbeSlot:
         self._slot_count += 1
         place = self._slot_count * GOLDEN % 1.0
-        return _ProbeSlot(target, container, every_s, self._first_due(every_s), place)
+        return ProbeSlot(target, container, every_s, self._first_due(every_s), place)
 
     def _first_due(self, every_s: float) -> float:
         self._new_count += 1
         return self._clock.now().mono + (self._new_count - 1) * SPREAD_S % every_s
 
     def _schedule(
-        self, instance: InstanceId, slot: _ProbeSlot, *, is_shorter: bool = False
+        self, instance: InstanceId, slot: ProbeSlot, *, is_shorter: bool = False
     ) -> None:
         if slot.flight is not None or slot.is_waiting:
             return
@@ -207,7 +173,7 @@ class IntervalProbeScheduler:
             max(0.0, due - now), self._begin_in_turn, instance
         )
 
-    def _next_due(self, slot: _ProbeSlot, ended: float) -> float:
+    def _next_due(self, slot: ProbeSlot, ended: float) -> float:
         """An interval after ``ended``, or somewhat earlier, closer to its place."""
         due = ended + slot.every_s
         if self.answer_s is not None:
@@ -265,7 +231,7 @@ class IntervalProbeScheduler:
         self._unread.remove(instance)
         self._want_turn()
 
-    def _begin(self, instance: InstanceId, slot: _ProbeSlot) -> None:
+    def _begin(self, instance: InstanceId, slot: ProbeSlot) -> None:
         began = self._clock.now().mono
         self.overload.note(slot.every_s, max(0.0, began - slot.due))
         if slot.ended is None:
@@ -277,9 +243,7 @@ class IntervalProbeScheduler:
             self._probe(instance, slot, began)
         )
 
-    async def _probe(
-        self, instance: InstanceId, slot: _ProbeSlot, began: float
-    ) -> None:
+    async def _probe(self, instance: InstanceId, slot: ProbeSlot, began: float) -> None:
         run = slot.container.run
         if all(probe.WAY is ProbeWay.REQUEST for probe in slot.target.probes):
             slot.silence = asyncio.get_running_loop().call_later(
@@ -298,8 +262,3 @@ class IntervalProbeScheduler:
         slot.due = now.mono + slot.every_s
         self._unread.add(instance, now.mono)
         self._post(ProbeCompleted(now, instance, run, began, outcome))
-
-
-def _is_late(slot: _ProbeSlot, now: float) -> bool:
-    allowed = OVERDUE_S + (slot.allowed_s if slot.flight is not None else 0.0)
-    return now - slot.due > allowed
