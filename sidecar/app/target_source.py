@@ -105,6 +105,8 @@ class TargetSource:
         """The targets to watch now; a bad label is logged when it is first seen."""
         settings = self._settings()
         if not self._is_as_before(settings, containers):
+            # An attempt that is cut off may have replaced some of the results.
+            self._found = None
             await self._find_anew(settings, containers)
             self._found = settings, containers
         await self._update_surroundings(containers)

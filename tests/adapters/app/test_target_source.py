@@ -30,6 +30,7 @@ class Finder:
     settings: Settings
     context: EngineContext
     found: list[set[str]] = field(default_factory=list)
+    refuses: bool = False
 
     def __post_init__(self) -> None:
         prober = cast("ProbeRunner", self)
@@ -38,6 +39,8 @@ class Finder:
         )
 
     def set_targets(self, targets: Iterable[Target]) -> None:
+        if self.refuses:
+            raise RuntimeError("the planner takes no targets")
         self.found.append({target.name for target in targets})
 
     def set_surroundings(self, surroundings: object) -> None:
@@ -69,7 +72,7 @@ async def finder(settings: Settings) -> AsyncIterator[Finder]:
         await engine.close()
 
 
-def labelled(service: str, **changes: str) -> Container:
+def label_container(service: str, **changes: str) -> Container:
     labels = {
         "sidecar.enable": "true",
         "sidecar.probe.type": "http",
@@ -79,25 +82,35 @@ def labelled(service: str, **changes: str) -> Container:
 
 
 async def test_equal_lists_have_the_targets_of_the_first(finder: Finder) -> None:
-    web, shop = labelled("web"), labelled("shop")
+    web, shop = label_container("web"), label_container("shop")
     for listed in ((web, shop), (web, shop), (replace(web), shop)):
         assert await finder.find(*listed) == {"wallet", "web", "shop"}
     assert finder.found == [{"wallet", "web", "shop"}]
 
 
 async def test_changed_list_has_its_own_targets(finder: Finder) -> None:
-    web = labelled("web")
+    web = label_container("web")
     assert await finder.find(web) == {"wallet", "web"}
-    assert await finder.find(web, labelled("shop")) == {"wallet", "web", "shop"}
+    assert await finder.find(web, label_container("shop")) == {"wallet", "web", "shop"}
     unlabelled = replace(web, labels={})
     assert await finder.find(unlabelled) == {"wallet"}
     assert len(finder.found) == 3
 
 
+async def test_attempt_that_failed_leaves_nothing_to_rely_on(finder: Finder) -> None:
+    web, shop = label_container("web"), label_container("shop")
+    await finder.find(web)
+    finder.refuses = True
+    with pytest.raises(RuntimeError):
+        await finder.find(web, shop)
+    finder.refuses = False
+    assert await finder.find(web) == {"wallet", "web"}
+
+
 async def test_new_settings_have_their_own_targets(
     finder: Finder, other_settings: Settings
 ) -> None:
-    web = labelled("web")
+    web = label_container("web")
     await finder.find(web)
     finder.settings = other_settings
     assert await finder.find(web) == {"purse", "web"}
@@ -105,7 +118,7 @@ async def test_new_settings_have_their_own_targets(
 
 async def test_refused_label_is_looked_at_again_in_each_list(finder: Finder) -> None:
     """A file that it needs, such as that of a time zone, may be there by then."""
-    wrong = labelled("web", **{"sidecar.interval": "soon"})
+    wrong = label_container("web", **{"sidecar.interval": "soon"})
     for _ in range(2):
         assert await finder.find(wrong) == {"wallet"}
         assert finder.source.in_force.faults
