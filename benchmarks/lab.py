@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import re
 import tarfile
 import threading
 import time
@@ -201,6 +202,13 @@ def ask_text(
         raise OSError(str(error)) from error
     finally:
         connection.close()
+
+
+def find_sample(metrics: str, name: str, target: str = "") -> float | None:
+    """The value of one series in the text of `/metrics`; None if it is not there."""
+    labels = f'{{target="{target}"}}' if target else ""
+    match = re.search(rf"^{name}{re.escape(labels)} (\S+)$", metrics, re.MULTILINE)
+    return float(match[1]) if match else None
 
 
 def wait_for(

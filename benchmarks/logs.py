@@ -8,7 +8,6 @@ probes late   the worst of Sidecar's own measurements of how late a probe began
 left out      Sidecar's estimate, beside all that was written
 """
 
-import re
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from benchmarks.lab import (
     Lab,
     address,
     ask_text,
+    find_sample,
     lab,
     pid,
     wait_for,
@@ -156,11 +156,7 @@ def _metrics(host: str) -> str:
 
 
 def _metric(host: str, name: str, target: str) -> float:
-    labels = f'{{target="{target}"}}' if target else ""
-    match = re.search(
-        rf"^{name}{re.escape(labels)} (\S+)$", _metrics(host), re.MULTILINE
-    )
-    return float(match[1]) if match else 0.0
+    return find_sample(_metrics(host), name, target) or 0.0
 
 
 def _has_match(host: str) -> bool:

@@ -49,8 +49,10 @@ class Stand:
         """Targets that answer 503 until they are restarted."""
         self.fail_once: set[str] = set()
         """Targets that answer 503 to the next request."""
-        self._inspects = {_id(name): _inspect(inspected, name) for name in self.names}
-        self._entries = {i: _entry(raw) for i, raw in self._inspects.items()}
+        self._inspects: dict[str, bytes] = {}
+        self._entries: dict[str, bytes] = {}
+        for name in self.names:
+            self._keep(_inspect(inspected, name))
         self._loop = asyncio.new_event_loop()
 
     def label(self, names: Iterable[str], labels: Mapping[str, str]) -> None:
@@ -125,8 +127,8 @@ class Stand:
         return _ASKED.get(asked, self._inspects[container_id])
 
     def _keep(self, own: dict[str, Any], status: str = UP) -> None:
-        raw = json.dumps(own).encode()
-        self._inspects[own["Id"]], self._entries[own["Id"]] = raw, _entry(raw, status)
+        self._inspects[own["Id"]] = json.dumps(own).encode()
+        self._entries[own["Id"]] = json.dumps(_entry(own, status)).encode()
 
     def _restart(self, container_id: str) -> None:
         """Restart at once; the target works afterwards."""
@@ -209,10 +211,9 @@ def _id(name: str) -> str:
     return name.encode().hex().ljust(64, "0")
 
 
-def _entry(raw: bytes, status: str = UP) -> bytes:
+def _entry(own: dict[str, Any], status: str) -> dict[str, Any]:
     """A container's entry in the list, as the engine writes it."""
-    own = json.loads(raw)
-    entry = {
+    return {
         "Id": own["Id"],
         "Names": [own["Name"]],
         "Image": own["Config"]["Image"],
@@ -227,10 +228,9 @@ def _entry(raw: bytes, status: str = UP) -> bytes:
         "NetworkSettings": {"Networks": own["NetworkSettings"]["Networks"]},
         "Mounts": [],
     }
-    return json.dumps(entry).encode()
 
 
-def _inspect(inspected: dict[str, Any], name: str) -> bytes:
+def _inspect(inspected: dict[str, Any], name: str) -> dict[str, Any]:
     """The inspect of one container, changed to another."""
     own = copy.deepcopy(inspected)
     own["Id"], own["Name"] = _id(name), f"/{STACK}-{name}-1"
@@ -247,4 +247,4 @@ def _inspect(inspected: dict[str, Any], name: str) -> bytes:
         "com.docker.compose.container-number": "1",
         "com.docker.compose.oneoff": "False",
     }
-    return json.dumps(own).encode()
+    return own
