@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from sidecar.core.ports.engine import (
 )
 from sidecar.engine import container_list, listing, requests
 from sidecar.engine.docker import DockerEngine
+from sidecar.engine.stream import Item
 from tests.support.engine_connection import (
     DEADLINES_S,
     OWN,
@@ -230,20 +231,26 @@ async def test_only_a_changed_container_is_a_new_object_of_the_next_list(
     assert (first[BAD].exit_code, second[BAD].exit_code) == (0, 7)
 
 
-@asynccontextmanager
-async def listening_engine(server: EngineServer) -> AsyncIterator[DockerEngine]:
-    """An engine of which somebody reads the events; all containers run for long."""
+def list_as_running_on(server: EngineServer) -> None:
     for raw in server.containers.values():
         raw["Listed"] = {"Status": "Up 2 hours"}
+
+
+@asynccontextmanager
+async def listening_engine(
+    server: EngineServer,
+) -> AsyncIterator[tuple[DockerEngine, AsyncGenerator[Item, None]]]:
+    """An engine and its events, which are heard; all containers run on."""
+    list_as_running_on(server)
     async with (
         open_engine(link_to(server, [])) as engine,
-        aclosing(engine.events()) as (events),
+        aclosing(engine.events()) as events,
     ):
         assert await anext(events) == Connected()
-        yield engine
+        yield engine, events
 
 
-def inspects(server: EngineServer) -> list[str]:
+def take_inspected(server: EngineServer) -> list[str]:
     """The services that were inspected since the last question."""
     paths = [request.split()[1] for request in server.requests]
     server.requests.clear()
@@ -254,20 +261,20 @@ def inspects(server: EngineServer) -> list[str]:
 async def test_containers_that_run_on_are_inspected_in_turn(
     server: EngineServer,
 ) -> None:
-    async with listening_engine(server) as engine:
+    async with listening_engine(server) as (engine, _):
         await engine.containers()
-        assert sorted(inspects(server)) == ["bad", "wallet"]
+        assert sorted(take_inspected(server)) == ["bad", "wallet"]
         in_turn = []
         for _ in range(4):
             assert len(await engine.containers()) == 2
-            in_turn += inspects(server)
+            in_turn += take_inspected(server)
     assert in_turn in (["bad", "wallet"] * 2, ["wallet", "bad"] * 2)
 
 
 async def test_restart_that_no_event_told_is_seen_in_the_next_list(
     server: EngineServer,
 ) -> None:
-    async with listening_engine(server) as engine:
+    async with listening_engine(server) as (engine, _):
         for _ in range(2):
             await engine.containers()
         for raw in server.containers.values():
@@ -280,15 +287,9 @@ async def test_restart_that_no_event_told_is_seen_in_the_next_list(
 async def test_container_of_an_event_is_inspected_by_the_next_list(
     server: EngineServer,
 ) -> None:
-    for raw in server.containers.values():
-        raw["Listed"] = {"Status": "Up 2 hours"}
-    async with (
-        open_engine(link_to(server, [])) as engine,
-        aclosing(engine.events()) as (events),
-    ):
-        await anext(events)
+    async with listening_engine(server) as (engine, events):
         await engine.containers()
-        inspects(server)
+        take_inspected(server)
         for number in range(3):
             server.publish(raw_event("update", BAD, time.time_ns()))
             server.publish(raw_event("update", OWN, time.time_ns()))
@@ -297,28 +298,27 @@ async def test_container_of_an_event_is_inspected_by_the_next_list(
             server.containers[BAD]["HostConfig"]["Memory"] = number
             containers = {c.service: c for c in await engine.containers()}
             assert containers["bad"].memory_limit_bytes == number
-            assert sorted(inspects(server)) == ["bad", "wallet"]
+            assert sorted(take_inspected(server)) == ["bad", "wallet"]
 
 
 @pytest.mark.parametrize("hears", ["nobody", "lost"])
 async def test_all_containers_are_inspected_while_no_events_are_heard(
     server: EngineServer, hears: str
 ) -> None:
-    for raw in server.containers.values():
-        raw["Listed"] = {"Status": "Up 2 hours"}
+    list_as_running_on(server)
     async with open_engine(link_to(server, [])) as engine:
         if hears == "lost":
             async with aclosing(engine.events()) as events:
                 await anext(events)
         for _ in range(2):
             await engine.containers()
-            assert sorted(inspects(server)) == ["bad", "wallet"]
+            assert sorted(take_inspected(server)) == ["bad", "wallet"]
 
 
 async def test_a_silent_container_is_no_silent_engine_beside_one_that_runs_on(
     server: EngineServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with listening_engine(server) as engine:
+    async with listening_engine(server) as (engine, _):
         await engine.containers()
         server.containers[BAD]["Listed"]["Status"] = "Up 5 seconds"
         server.hang.add(f"{BAD}/json")

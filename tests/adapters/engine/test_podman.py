@@ -230,7 +230,7 @@ async def test_each_list_inspects_all_containers(server: EngineServer) -> None:
         server.add(raw_container(container_id) | {"Listed": {"Status": "Up 2 hours"}})
     async with (
         open_engine(link_to(server, [])) as engine,
-        aclosing(engine.events()) as (events),
+        aclosing(engine.events()) as events,
     ):
         assert await anext(events) == Connected()
         for number in (1, 2, 3):
