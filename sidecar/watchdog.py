@@ -35,8 +35,8 @@ TURN_INSTANCES = 500
 """Instances that are worked on before others get their turn in the event loop."""
 TURN_PROBES = 10
 """Results of probes that are worked in before others get their turn: a few
-milliseconds. With one in a turn, a turn that also makes 20 ms of a long answer would
-let the results of 50 probes a second through.
+milliseconds. A turn may also make a piece of a long answer: with one result in each
+turn, results would then pile up.
 """
 
 _HANDED_OVER = frozenset(
@@ -105,16 +105,15 @@ class Watchdog:
         """Run steps until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick())
-            steps = 0
+            count = 0
             while True:
                 item = await self._queue.get()
                 await self._process(item)
-                steps += 1
-                is_short = isinstance(item.event, ProbeCompleted)
-                if not is_short or steps >= TURN_PROBES:
+                count += 1
+                if count >= TURN_PROBES or not isinstance(item.event, ProbeCompleted):
                     # get() of a queue that is not empty does not yield to other tasks.
                     await asyncio.sleep(0)
-                    steps = 0
+                    count = 0
 
     async def _tick(self) -> None:
         while True:

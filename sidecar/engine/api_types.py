@@ -120,7 +120,7 @@ class Listed(Pascal, frozen=True):
 
 
 class ListedState(Pascal, frozen=True, gc=False):
-    """What one entry of the list of containers says of a change."""
+    """The parts of an entry in the list of containers that show a change."""
 
     id: ContainerId
     names: msgspec.Raw = msgspec.Raw()

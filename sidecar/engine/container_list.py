@@ -47,9 +47,9 @@ class ContainerList:
         return listing.ours
 
     def admit(self, item: EngineEvent | Connected | Disconnected) -> bool:
-        """Note an item of the event stream, unless it is about a refused container.
+        """Is the item of the event stream for the loop? If so, it is noted.
 
-        Such a container may create many events.
+        Events of refused containers are not: there may be many of them.
         """
         if isinstance(item, EngineEvent) and item.container_id in self._strangers:
             return False

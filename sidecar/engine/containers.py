@@ -207,7 +207,7 @@ def split_list(body: bytearray) -> list[msgspec.Raw]:
 
 
 def read_listed_state(raw: msgspec.Raw) -> api_types.ListedState | None:
-    """What an entry says of a change; None: it is not understood."""
+    """The parts of an entry that show a change; None: it is not understood."""
     try:
         return msgspec.json.decode(raw, type=api_types.ListedState)
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""Which containers did not change since their inspect, as far as a list shows. Pure.
+"""Find the containers that a list shows to be unchanged since their inspect. Pure.
 
 An inspect costs Sidecar and the engine some 0.7 ms each: of 10,000 containers every
 30 s this was a third of a core, and it held up the probes. So a list asks again about
@@ -22,9 +22,9 @@ from sidecar.core.ports.engine import Connected, Disconnected, EngineEvent
 from sidecar.engine import api_types
 
 SEEN_WITHIN_S = 55.0
-"""A minute, less what the clock of the engine may differ from ours in its pace."""
+"""A minute, less 5 s for the difference between the clocks of engine and Sidecar."""
 INSPECTED_PART = 40
-"""One in so many is inspected by each list, although nothing speaks for a change."""
+"""Each list inspects one in so many of the containers that seem unchanged."""
 
 _UP_FOR_LONG = re.compile(
     r"Up (?:About an? (?:minute|hour)|\d+ (?:minutes|hours|days|weeks|months|years))"
@@ -60,11 +60,11 @@ class Comparison(NamedTuple):
     unchanged: frozenset[str] = frozenset()
     """No inspect is needed."""
     rechecked: frozenset[str] = frozenset()
-    """Nothing speaks for a change, but their turn of an inspect has come."""
+    """They seem unchanged, and are inspected because that was longest ago."""
 
 
 class HeardEvents:
-    """What the engine's events say about containers since their inspect."""
+    """The events that were heard of each container since its inspect."""
 
     def __init__(self) -> None:
         self._connected_mono: float | None = None

@@ -38,8 +38,8 @@ FIRST_SILENCE_S = 5.0
 NEXT_SILENCE_S = 1.0
 """Limit after a first timeout: silent containers must not use up the others' time."""
 RECHECK_PAUSE_S = 0.002
-"""Before an inspect that is not urgent. Python runs one thread at a time: hundreds of
-inspects in a row would slow down the loop.
+"""Pause before the inspect of a container that seems unchanged. Python runs one thread
+at a time: hundreds of inspects in a row would slow down the loop.
 """
 
 _LONGEST_NAME = 100
@@ -48,7 +48,7 @@ _LONGEST_NAME = 100
 class Listing(NamedTuple):
     """A stack's containers; ``strangers``: refused claims by id, with the reason.
 
-    ``known``: those that the next list need not inspect if its entries say so.
+    ``known``: what the next list is compared with.
     """
 
     ours: tuple[Container, ...]

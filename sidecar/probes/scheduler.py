@@ -34,8 +34,8 @@ BEHIND_S = 0.25
 """Where a timer is so late the loop is behind: probes begin a few at a time."""
 
 TURN_STARTS = 5
-"""Waiting probes that begin in one turn of the loop, so that a long answer, of which
-each turn makes a piece, has half of the loop where more is asked than it can do."""
+"""Waiting probes that begin in one turn of the loop. More would make the turns longer,
+and a long answer, of which each turn makes one piece, later."""
 
 SPREAD_S = 0.01
 EARLIER = 0.1
@@ -215,15 +215,15 @@ class IntervalProbeScheduler:
 
     def _begin_next(self) -> None:
         self._turn = None
-        begun = 0
+        count = 0
         most = min(TURN_STARTS, self._unread.count_room(self._clock.now().mono))
-        while self._due_now and begun < most:
+        while self._due_now and count < most:
             instance = self._due_now.take()
             slot = self._slots.get(instance)
             # It was forgotten, or has begun from its other row.
             if slot is not None and slot.is_waiting:
                 self._begin(instance, slot)
-                begun += 1
+                count += 1
         self._want_turn()
 
     def _note_read(self, instance: InstanceId) -> None:

@@ -140,7 +140,7 @@ async def test_container_list_and_inspect_agree(
 
 
 async def count_inspects(engine: DockerEngine) -> int:
-    """How many containers the next list inspects."""
+    """The number of containers that the next list inspects."""
     before = engine._list._known.by_id
     await engine.containers()
     after = engine._list._known.by_id

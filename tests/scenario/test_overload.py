@@ -118,7 +118,7 @@ def test_long_queue_yields_to_other_tasks_between_events() -> None:
 
 
 async def _longest_turn(events: Sequence[object], until_count: int) -> int:
-    """How many events are worked in in one turn of the loop, at most."""
+    """The most events that are worked in in one turn of the loop."""
     longest = 0
     while (before := len(events)) < until_count:
         await asyncio.sleep(0)

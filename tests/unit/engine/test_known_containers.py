@@ -1,4 +1,4 @@
-"""Which containers need no inspect, by their entries in the list and by events."""
+"""Containers that need no inspect, by their entries in the list and by events."""
 
 import json
 
