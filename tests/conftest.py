@@ -35,6 +35,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "quick")
 
 LOW_PRIORITY = 10
 """Niceness: a tenth of the share of another process, so that none waits for ever."""
+COMPUTING_FOLDERS = {"unit", "scenario"}
+"""Folders of the tests that only compute."""
+COMPUTING_LIMIT_S = 900.0
+"""Their limit: it only ends tests that hang, for they wait while others compute."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -43,6 +47,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     They wait while other tests compute; together they would leave the cores idle.
     """
+    for item in items:
+        if _folder(item.path) in COMPUTING_FOLDERS:
+            item.add_marker(pytest.mark.timeout(COMPUTING_LIMIT_S), append=False)
     waiting = [item for item in items if item.get_closest_marker("engine")]
     others = [item for item in items if not item.get_closest_marker("engine")]
     waiting.sort(key=_limit_s, reverse=True)
@@ -50,6 +57,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places += [(nth / len(others), 1, item) for nth, item in enumerate(others)]
     places.sort(key=lambda place: place[:2])
     items[:] = [item for _, _, item in places]
+
+
+def _folder(path: Path) -> str:
+    return path.relative_to(Path(__file__).parent).parts[0]
 
 
 def _limit_s(item: pytest.Item) -> float:
@@ -63,8 +74,7 @@ def processor_share(request: pytest.FixtureRequest) -> Iterator[None]:
 
     Only root may take the processor back afterwards.
     """
-    folder = request.path.relative_to(Path(__file__).parent).parts[0]
-    if folder not in {"unit", "scenario"} or os.geteuid() != 0:
+    if _folder(request.path) not in COMPUTING_FOLDERS or os.geteuid() != 0:
         yield
         return
     before = os.getpriority(os.PRIO_PROCESS, 0)
@@ -101,9 +111,11 @@ def blocking_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         # A loop in virtual time waits for the work of threads on purpose.
         lock = blockbuster_of_test.functions["threading.Lock.acquire"]
         lock.can_block_in("sidecar/simulation/virtual_time.py", "_work")
-        # It runs beneath that loop, and copies the store of a killed sidecar.
         for function in blockbuster_of_test.functions.values():
+            # It runs beneath that loop, and copies the store of a killed sidecar.
             function.can_block_in("tests/support/kill_campaign.py", "_dispose_killed")
+            # It interrupts any code, and writes where all threads are.
+            function.can_block_in("pytest_timeout.py", "timeout_sigalrm")
         yield blocked_calls
     if blocked_calls:
         pytest.fail(

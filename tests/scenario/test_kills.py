@@ -17,8 +17,6 @@ KILLS = int(os.environ.get("SIDECAR_TEST_KILLS", "100"))
 KILLS_PER_CAMPAIGN = 20
 SEED = os.environ.get("SIDECAR_TEST_SEED", "night")
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.mark.parametrize("number", range(max(1, KILLS // KILLS_PER_CAMPAIGN)))
 def test_sidecar_loses_no_record_when_killed_at_random_steps(

@@ -3,8 +3,6 @@
 import asyncio
 from dataclasses import replace
 
-import pytest
-
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, NativeHealth, Process
 from sidecar.core.model.decision import Action, Trigger
@@ -47,7 +45,6 @@ async def wait_until_healthy() -> None:
     await asyncio.sleep(20.0)
 
 
-@pytest.mark.timeout(120)
 def test_healthy_targets_cause_no_action_in_two_hours() -> None:
     async def scenario(harness: LoopHarness) -> None:
         await asyncio.sleep(7200.0)
@@ -67,7 +64,6 @@ def test_first_probe_begins_within_a_second() -> None:
     assert {name for _, name in harness.prober.probe_starts} == {ROOT, LEAF}
 
 
-@pytest.mark.timeout(120)
 def test_forbidden_remedy_is_requested_once_and_paged_once() -> None:
     async def scenario(harness: LoopHarness) -> None:
         await wait_until_healthy()

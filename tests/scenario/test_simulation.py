@@ -51,7 +51,6 @@ def run_text(
     return run(path, *listeners)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_shipped_scenario_meets_its_expectations(path: Path) -> None:
     result = run(path)

@@ -32,8 +32,6 @@ SEEDS = st.integers(0, 2**32 - 1)
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 """A smaller seed is no smaller world."""
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @settings(max_examples=5, phases=PHASES)
 @given(SEEDS)
@@ -73,7 +71,6 @@ def test_world_whose_faults_end_is_healthy_after_many_days(number: int) -> None:
     assert not any(incident.open for incident in watch.state.incidents.values())
 
 
-@pytest.mark.timeout(900)
 def test_restarts_of_a_fleet_are_limited_when_many_targets_fail_at_once() -> None:
     failing = RESTART_LIMIT + 5
     result, watch = watch_world(make_fleet(FLEET, failing))

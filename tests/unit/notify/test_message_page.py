@@ -1,7 +1,5 @@
 """``docs/messages.md`` is up to date, and has every kind of message."""
 
-import pytest
-
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.message import MessageKind
 from tests.support.message_page import FENCE, SECTIONS, page
@@ -10,7 +8,6 @@ from tests.support.repository import REPOSITORY
 DOCUMENT = REPOSITORY / "docs" / "messages.md"
 
 
-@pytest.mark.timeout(120)
 def test_message_page_is_up_to_date() -> None:
     assert DOCUMENT.read_text("utf-8") == page(), "run scripts/messages"
 
