@@ -1,7 +1,6 @@
 """Requests and results of drills, worked into the state."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.drills.objection import find_drill_objection
@@ -28,6 +27,7 @@ from sidecar.core.model.drill_fault import DrillFault
 from sidecar.core.model.drill_settings import DrillObjective
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.update import Update, no_update, replace_instances
 from sidecar.core.reason.code import ReasonCode as R

@@ -1,7 +1,6 @@
 """A drill under way: what Sidecar detects, decides and does, and when it ends."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sidecar.core.drills.objection import chain_of, find_stack_objection
 from sidecar.core.drills.phases import end_drill, interrupt_drill
@@ -10,6 +9,7 @@ from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.drill import Drill, DrillAct, DrillPhase, enter_phase
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Mode
 from sidecar.core.model.target_state import BROKEN_STATES, WORKING_STATES, TargetState

@@ -1,7 +1,5 @@
 """Memory samples of probes, worked into an instance."""
 
-from dataclasses import replace
-
 from sidecar.core.forecast.earlier_runs import summarize_run
 from sidecar.core.forecast.limit import forecast_limit
 from sidecar.core.forecast.samples import add_sample, begin_history
@@ -9,6 +7,7 @@ from sidecar.core.model.container import Container
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.memory import MemoryHistory, MemorySample
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target import Target
 
 

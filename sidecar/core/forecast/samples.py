@@ -5,10 +5,9 @@ double length. From LONGEST_WINDOW_S on the oldest is dropped instead: so twelve
 are kept, which is longer than a daily or weekly wave.
 """
 
-from dataclasses import replace
-
 from sidecar.core.model.container import Container
 from sidecar.core.model.memory import MemoryHistory, MemorySample, MemoryWindow
+from sidecar.core.model.record_copy import replace
 
 MOST_WINDOWS = 48
 LONGEST_WINDOW_S = 21600.0

@@ -4,7 +4,6 @@ An operator who requests a drill waits for its verdict, and is not told of it ag
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from sidecar.core.incidents.payment_impact import payment_impact_of_stack
 from sidecar.core.incidents.routing import informational_messages
@@ -15,6 +14,7 @@ from sidecar.core.model.incident import new_id
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.reason.reason_text import reason_facts
 

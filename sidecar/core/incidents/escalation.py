@@ -4,7 +4,6 @@ Times are wall clock seconds, because they must stay valid in the next process. 
 messages are not sent later: after a downtime each message is sent once.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from sidecar.core.model.cause import Cause, RemedyKind, Severity
@@ -13,6 +12,7 @@ from sidecar.core.model.incident import Incident
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import EscalationSettings, Routes
+from sidecar.core.model.record_copy import replace
 
 MAX_CHANGES = 3
 """Limit of messages about a changed cause: causes that alternate are one problem."""

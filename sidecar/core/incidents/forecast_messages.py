@@ -1,7 +1,5 @@
 """Messages about containers whose memory will reach its limit."""
 
-from dataclasses import replace
-
 from sidecar.core.forecast.sentence import describe_forecast, wall_of
 from sidecar.core.incidents.payment_impact import payment_impact_of_stack
 from sidecar.core.incidents.routing import informational_messages
@@ -11,6 +9,7 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.update import replace_instances
 from sidecar.core.reason.reason_text import reason_facts

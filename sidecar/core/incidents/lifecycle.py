@@ -1,6 +1,5 @@
 """Opening, joining and resolving incidents, as the states of targets require."""
 
-from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
 
@@ -12,6 +11,7 @@ from sidecar.core.model.decision import Action
 from sidecar.core.model.incident import Incident, add_affected, new_id
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.model.target_state import BROKEN_STATES, WORKING_STATES, TargetState

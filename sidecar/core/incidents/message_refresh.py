@@ -1,7 +1,6 @@
 """Waiting messages: drop the outdated ones, and refresh the facts of the others."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.incidents.escalation import is_at_least
@@ -11,6 +10,7 @@ from sidecar.core.model.incident import Incident
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import HOOK_PREFIX
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 
 _ANSWERABLE_KINDS = frozenset({MessageKind.ESCALATED, MessageKind.REMINDER})

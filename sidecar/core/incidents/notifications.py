@@ -1,7 +1,6 @@
 """Messages about incidents: what failed, was given up, is due or was resolved."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from sidecar.core.incidents.escalation import next_escalation, raise_to_p0
 from sidecar.core.incidents.incident_facts import (
@@ -24,6 +23,7 @@ from sidecar.core.model.lane import LaneName
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import TargetState

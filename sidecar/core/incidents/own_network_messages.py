@@ -1,7 +1,6 @@
 """Messages about our own network: that it is lost, and that it is back."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from sidecar.core.incidents.payment_impact import payment_impact_of_stack
 from sidecar.core.incidents.remedy_facts import facts_of_commands
@@ -12,6 +11,7 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import OwnNetworkStatus, State
 from sidecar.core.reason.reason_text import reason_facts
 from sidecar.core.status.container_run import is_running

@@ -1,7 +1,6 @@
 """Recipients of messages, which are channels and hooks, and the messages to them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from sidecar.core.incidents.escalation import channels_at_level, is_at_least
@@ -10,6 +9,7 @@ from sidecar.core.model.incident import Incident, new_id
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import HOOK_PREFIX, NotifySettings
+from sidecar.core.model.record_copy import replace
 
 
 def messages_about(

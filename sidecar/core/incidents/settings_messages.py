@@ -1,7 +1,5 @@
 """Messages about a configuration file with faults, and about its repair."""
 
-from dataclasses import replace
-
 from sidecar.core.incidents.payment_impact import payment_impact_of_stack
 from sidecar.core.incidents.routing import all_clear_messages, informational_messages
 from sidecar.core.model.cause import Severity
@@ -9,6 +7,7 @@ from sidecar.core.model.incident import new_id
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 
 

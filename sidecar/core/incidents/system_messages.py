@@ -1,7 +1,6 @@
 """Messages that are about no incident: engine, store, balances, operators' stops."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from sidecar.core.incidents.incident_facts import (
     facts_of,
@@ -20,6 +19,7 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.transition import (
     BalanceCompared,

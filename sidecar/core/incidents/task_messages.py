@@ -5,7 +5,6 @@ that is done after it is told as well. A task that always reports tells each run
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.incidents.payment_impact import payment_impact_of_stack
@@ -22,6 +21,7 @@ from sidecar.core.model.maintenance_task import (
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.reason.reason_text import encode_reason, reason_facts
 from sidecar.core.status.maintenance_windows import hold_until_end

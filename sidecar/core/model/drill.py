@@ -1,6 +1,6 @@
 """Drills: a fault on purpose, and how well Sidecar handles it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from sidecar.core.model.drill_fault import DrillFault
 from sidecar.core.model.drill_settings import DrillObjective
 from sidecar.core.model.drill_undo import DrillUndo
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target import InstanceId
 from sidecar.core.reason.reason import NO_REASON, Reason
 

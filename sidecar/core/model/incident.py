@@ -1,11 +1,12 @@
 """Incidents: one per root cause, with a sortable id that correlates records."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.completed_remedy import CompletedRemedy
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.reason.reason import NO_REASON, Reason
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

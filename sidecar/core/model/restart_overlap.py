@@ -4,11 +4,12 @@ An engine starts a container that it restarts, even if somebody stopped it meanw
 reports each stop and each restart: those beyond our own are from others.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sidecar.core.model.container import RunId
 from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 
 EVENT_DELAY_S = 2.0
 """Delay within which the engine has reported the events of our own call."""

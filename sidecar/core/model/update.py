@@ -1,6 +1,5 @@
 """Result of an event on the state, and helpers that replace parts of the state."""
 
-from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ from sidecar.core.model.drill import DrillRecord
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.maintenance_task import TaskRun
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.transition import Transition

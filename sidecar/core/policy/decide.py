@@ -1,13 +1,12 @@
 """The decision about one instance now: act, hold or tell a person."""
 
-from dataclasses import replace
-
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Action, Decision, Trigger
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.policy import drain_proposals, stop_options

@@ -1,11 +1,10 @@
 """Proposals for a replica that is drained, or is to be drained before its restart."""
 
-from dataclasses import replace
-
 from sidecar.core.model.decision import Action
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance, Remedy
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.policy.proposal import Proposal

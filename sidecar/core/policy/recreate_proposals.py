@@ -1,10 +1,9 @@
 """Proposals to recreate a container, and to end a recreate that was interrupted."""
 
-from dataclasses import replace
-
 from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.policy.proposal import Proposal

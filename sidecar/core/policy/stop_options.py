@@ -1,10 +1,9 @@
 """The stop of the container in a restart: when a signal is sent."""
 
-from dataclasses import replace
-
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.decision import Action, Decision, Trigger
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target import Target
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason

@@ -4,7 +4,6 @@ An address lives in memory until the daemon saves it. A lost address is handed o
 again, to somebody else, and the balance does not show that: so addresses are counted.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from sidecar.core.model.cause import Cause
@@ -13,6 +12,7 @@ from sidecar.core.model.incident import Incident, new_id
 from sidecar.core.model.instance import AddressCount, Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.transition import IncidentChanged, IncidentStep
 from sidecar.core.model.update import Update, replace_incident
 from sidecar.core.reason.code import ReasonCode as R

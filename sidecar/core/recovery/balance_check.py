@@ -4,12 +4,11 @@ A difference may be a payment that has just come in. People find out whether it 
 one; Sidecar must report that there is a difference.
 """
 
-from dataclasses import replace
-
 from sidecar.core.model.decision import Action
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import Balance, ProbeResult, ProbeVerdict
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target import Target
 from sidecar.core.model.transition import BalanceCompared, RemedyEnded, RemedyOutcome
 from sidecar.core.recovery import address_loss

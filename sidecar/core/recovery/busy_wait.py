@@ -6,7 +6,6 @@ A replica that is drained is asked during its drain instead.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.model.busy_wait import BusyAnswer, BusyVerdict, BusyWait
@@ -16,6 +15,7 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import LaneName
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.update import Update, no_update

@@ -3,14 +3,13 @@
 Their restarts belong to the root's incident, which ends after them.
 """
 
-from dataclasses import replace
-
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Decision, Trigger
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance, Settling
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import AfterDependency, InstanceId, Target
 from sidecar.core.model.target_state import BROKEN_STATES, WORKING_STATES, TargetState

@@ -4,12 +4,11 @@ A load balancer gives it no new requests, and those in flight may end. Nothing e
 done to it, so a drain can end without the restart at any time.
 """
 
-from dataclasses import replace
-
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.event import DecisionMade
 from sidecar.core.model.instance import Instance, Remedy, RemedyPhase
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason

@@ -1,12 +1,12 @@
 """Record of how often each remedy helped against each cause."""
 
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.model.cause import RemedyKind
 from sidecar.core.model.decision import Action
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import RemedyStats
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import EfficacyKey, State
 from sidecar.core.model.transition import (
     RemedyEnded,

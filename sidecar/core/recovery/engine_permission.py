@@ -1,11 +1,10 @@
 """Actions that the engine, or the filter in front of it, refuses."""
 
-from dataclasses import replace
-
 from sidecar.core.model.decision import Action
 from sidecar.core.model.event import RemedyCallResult, RemedyExecuted
 from sidecar.core.model.instance import Instance, Refusal, Remedy
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.status.container_run import has_stopped
 
 REFUSAL_LASTS_S = 3600.0

@@ -3,12 +3,12 @@
 The rolling restart that an operator requests has the replicas of one target.
 """
 
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.model.decision import Action, Decision, Trigger
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import DueRestart, PlannedRestart, State
 from sidecar.core.model.target import AfterDependency, InstanceId
 from sidecar.core.model.target_state import WORKING_STATES

@@ -1,9 +1,8 @@
 """Results of a recreate that was refused, and of one that was ended later."""
 
-from dataclasses import replace
-
 from sidecar.core.model.event import RemedyCallResult, RemedyExecuted
 from sidecar.core.model.instance import Instance, Remedy
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.state import State
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome

@@ -4,13 +4,12 @@ A restart keeps the container's own files, such as a lock file of a dead process
 what the engine set up for it. A new container has neither.
 """
 
-from dataclasses import replace
-
 from sidecar.core.model.cause import Cause, RemedyKind
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import LaneName, RemedyStats
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import EfficacyKey, State
 from sidecar.core.model.target import Target
 from sidecar.core.recovery import efficacy

@@ -1,10 +1,9 @@
 """Begin of a remedy: the decision is noted, and the remedy is counted as a try."""
 
-from dataclasses import replace
-
 from sidecar.core.model.decision import Action, Decision, Trigger
 from sidecar.core.model.event import DecisionMade
 from sidecar.core.model.instance import Instance, Remedy, RemedyPhase
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.state import State
 from sidecar.core.model.update import (

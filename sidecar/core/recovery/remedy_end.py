@@ -1,10 +1,9 @@
 """End of a remedy: it is noted and counted, and the wallet's balance is compared."""
 
-from dataclasses import replace
-
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from sidecar.core.model.update import Update, no_update, replace_instances

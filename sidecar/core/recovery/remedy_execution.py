@@ -1,7 +1,5 @@
 """Execution of a remedy: results from the executor, and remedies that are reverted."""
 
-from dataclasses import replace
-
 from sidecar.core.model import restart_overlap
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
@@ -14,6 +12,7 @@ from sidecar.core.model.event import (
 from sidecar.core.model.instance import Instance, Remedy, RemedyPhase, StopOrigin
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import probe_failure
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target

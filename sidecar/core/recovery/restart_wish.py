@@ -1,10 +1,9 @@
 """Planned restarts that a probe asks for, as with ``on_match: planned_restart``."""
 
-from dataclasses import replace
-
 from sidecar.core.model.instance import Instance, RestartWish
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.update import replace_instances

@@ -5,12 +5,12 @@ restart call does not.
 """
 
 import zlib
-from dataclasses import replace
 
 from sidecar.core.model.lane import (
     Lane,
     LaneName,
 )
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target import InstanceId, RestartSettings
 
 JITTER = 0.2

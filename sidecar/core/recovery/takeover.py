@@ -4,7 +4,7 @@ A monotonic clock is not valid in another process, nor after a reboot. So stored
 monotonic times are shifted by the wall clock: an hour stays an hour.
 """
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,7 @@ from sidecar.core.model.foreign_signal import ForeignSignal
 from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.state import (
     EngineStatus,

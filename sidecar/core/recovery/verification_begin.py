@@ -1,9 +1,8 @@
 """Begin of the verification of a remedy that the executor has carried out."""
 
-from dataclasses import replace
-
 from sidecar.core.model.event import RemedyCallResult, RemedyExecuted
 from sidecar.core.model.instance import Instance, Remedy, RemedyPhase
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.status.start_period import check_start_s
 

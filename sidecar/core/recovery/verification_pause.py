@@ -4,11 +4,10 @@ Those remedies may be all that it needs; but the pause is limited, as otherwise 
 verification might never end, and would block further remedies.
 """
 
-from dataclasses import replace
-
 from sidecar.core.model.decision import Action
 from sidecar.core.model.instance import Instance, Remedy, RemedyPhase
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.status.presumed_dependencies import may_give_way
 

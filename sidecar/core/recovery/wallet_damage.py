@@ -4,13 +4,12 @@ A running daemon works on with its copy in memory; a restart would make it read 
 damaged file.
 """
 
-from dataclasses import replace
-
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.incident import Incident, new_id
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.model.transition import IncidentChanged, IncidentStep

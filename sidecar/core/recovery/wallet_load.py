@@ -5,14 +5,13 @@ another list of loaded wallets than after its last load, and another reason why 
 fails: each may mean that somebody has repaired it.
 """
 
-from dataclasses import replace
-
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target import RestartSettings, Target
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import retry_budget

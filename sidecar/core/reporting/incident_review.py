@@ -1,12 +1,13 @@
 """Review of an incident in figures: outages of its targets, remedies, balances."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry, MonitoredInterval
 from sidecar.core.model.lane import RemedyStats
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import EfficacyKey
 from sidecar.core.reporting.monitored_time import MonitoredTime, extend_to_now
 from sidecar.core.reporting.outages import Interval, IntervalKind, Outage, OutageTracker

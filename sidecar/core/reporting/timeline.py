@@ -1,12 +1,13 @@
 """Timeline of an incident, as lines for people."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sidecar.core.model.decision import Action
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.reason.reason import NO_REASON, Reason
 

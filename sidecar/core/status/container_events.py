@@ -1,12 +1,11 @@
 """Engine events about an instance's container: signals, stops and exits."""
 
-from dataclasses import replace
-
 from sidecar.core.model import foreign_signal, restart_overlap
 from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import ContainerEventSeen
 from sidecar.core.model.foreign_signal import ForeignSignal
 from sidecar.core.model.instance import Instance, StopOrigin
+from sidecar.core.model.record_copy import replace
 from sidecar.core.status import container_run, crash_loop, run_log, stop_origin
 from sidecar.core.status.crash_loop import SHORT_RUN_S
 

@@ -1,7 +1,6 @@
 """Runs of an instance's container, as lists and inspections show them."""
 
 import math
-from dataclasses import replace
 
 from sidecar.core.model import restart_overlap
 from sidecar.core.model.cause import Cause
@@ -10,6 +9,7 @@ from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance, StopOrigin
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target import Target
 from sidecar.core.reason.reason import NO_REASON
 from sidecar.core.status import crash_loop, stop_origin

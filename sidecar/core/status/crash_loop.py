@@ -6,12 +6,12 @@ neither.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.instance import CrashLoopLog, Instance
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.reason.reason_text import reason_facts
 from sidecar.core.text.formatting import fold_repeated_lines
 

@@ -1,13 +1,13 @@
 """The current drill: which instances it concerns, and whether people are told."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from sidecar.core.model.drill import Drill, DrillPhase
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.message import Message
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 
 

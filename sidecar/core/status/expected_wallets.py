@@ -4,11 +4,10 @@ After a restart a daemon has no wallet, or only its default wallet. Payments use
 wallets that were loaded before.
 """
 
-from dataclasses import replace
-
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target import Target
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason

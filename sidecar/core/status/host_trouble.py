@@ -1,12 +1,11 @@
 """Failures that a trouble of the host explains, and that no restart cures."""
 
-from dataclasses import replace
-
 from sidecar.core.model.cause import Cause, RemedyKind
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import NO_REASON, Reason

@@ -1,9 +1,8 @@
 """When a container was last observed, though a listing changes no instance for it."""
 
-from dataclasses import replace
-
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.instance import Instance, StopOrigin
+from sidecar.core.model.record_copy import replace
 
 
 def runs_as_before(instance: Instance, container: Container) -> bool:

@@ -1,9 +1,8 @@
 """Rules of the lease: who acts, for how long, and without Redis in which order."""
 
-from dataclasses import replace
-
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.lease import LeaseStatus, OnLost
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target import Target
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import NO_REASON, Reason

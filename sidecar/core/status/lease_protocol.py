@@ -7,11 +7,11 @@ the lease of another watchdog may have ended too early; then a new holder waits 
 every call of the former holder must have ended.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from sidecar.core.model.lease import LeaseStatus
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 
 CLOCK_STEP_S = 1.0
 """A larger change of Redis's clock against our own is a step of it."""

@@ -1,9 +1,10 @@
 """Matches in a log: enough matching lines within a window. Times are the engine's."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sidecar.core.model.log_mark import LogMatches
+from sidecar.core.model.record_copy import replace
 
 
 @dataclass(frozen=True, slots=True)

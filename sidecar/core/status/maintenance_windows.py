@@ -1,10 +1,10 @@
 """Does a maintenance window last? Windows that overlap or touch are one."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from sidecar.core.model.maintenance_window import WindowPeriod
 from sidecar.core.model.message import Message
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 
 

@@ -1,7 +1,5 @@
 """Kills for lack of memory: by the kernel, because of the container's limit."""
 
-from dataclasses import replace
-
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import RunId
 from sidecar.core.model.engine_event_kind import EngineEventKind
@@ -9,6 +7,7 @@ from sidecar.core.model.event import ContainerEventSeen
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.memory import Silence
 from sidecar.core.model.probe_result import ProbeResult
+from sidecar.core.model.record_copy import replace
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import NO_REASON, Reason
 

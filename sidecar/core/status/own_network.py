@@ -7,13 +7,13 @@ The result of a target that is not reached for that reason is UNKNOWN.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.health import ReachLoss
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict, probe_unknown
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.reason.code import ReasonCode as R

@@ -6,12 +6,12 @@ start the process again by itself, and is given time for that.
 """
 
 import math
-from dataclasses import replace
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import ProcessesInspected
 from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target import Target
 from sidecar.core.status.streaks import is_certain, may_return
 

@@ -1,9 +1,8 @@
 """Replacements of a container that have not ended: compose's, or our own."""
 
-from dataclasses import replace
-
 from sidecar.core.model.instance import Instance, Redeploy
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.restart_overlap import RestartOverlap
 
 

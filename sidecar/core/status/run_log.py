@@ -7,12 +7,12 @@ only compared with each other.
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.instance import Instance, RunInterval
+from sidecar.core.model.record_copy import replace
 
 RUN_SEPARATOR = "--- here it was started again ---"
 """Separator between two runs. A log line begins with its time instead."""

@@ -1,12 +1,11 @@
 """Streaks and thresholds of the probe results of one run."""
 
-from dataclasses import replace
-
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.cause_rules import BEYOND_REMEDIES, CAUSES
 from sidecar.core.model.health import Health
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.target import Target
 
 KEPT_WAITING_S = 3.0

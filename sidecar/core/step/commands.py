@@ -1,6 +1,5 @@
 """Requests of people and schedules, worked into the state."""
 
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.incidents.escalation import acknowledge
@@ -20,6 +19,7 @@ from sidecar.core.model.event import (
 from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.transition import (

@@ -1,10 +1,10 @@
 """Measurements of the host and of disks, worked into the state."""
 
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.model.host_event import DiskExamined, HostMeasured
 from sidecar.core.model.host_status import DiskFault
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.update import Update, no_update
 from sidecar.core.status import host_pressure

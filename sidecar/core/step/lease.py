@@ -1,9 +1,8 @@
 """Answers of Redis about the lease, worked into the state."""
 
-from dataclasses import replace
-
 from sidecar.core.model.lease import LeaseStatus
 from sidecar.core.model.lease_event import LeaseObserved
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.update import Update
 from sidecar.core.step import maintenance

@@ -4,7 +4,6 @@ A task runs once at a time. What was missed is recorded; only a kind of task tha
 no harm at any time (``catches_up``) is made up for, and begins as soon as it is new.
 """
 
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.model.maintenance_task import (
@@ -15,6 +14,7 @@ from sidecar.core.model.maintenance_task import (
     TaskRun,
 )
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.task_event import (
     TaskCompleted,

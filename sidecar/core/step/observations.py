@@ -1,7 +1,6 @@
 """Observations worked into the state: containers, probes, processes, the engine."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.incidents.lifecycle import close_unwatched, reattach_incidents
@@ -19,6 +18,7 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.instance_table import rebuild_table
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import probe_failure
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.model.update import (

@@ -1,12 +1,12 @@
 """Results of probes worked into the state."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from sidecar.core.forecast.observe import note_memory
 from sidecar.core.model.event import ProbeCompleted
 from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.probe_result import ProbeResult
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import TargetState
@@ -41,7 +41,9 @@ def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
         if marked is instance:
             return no_update(state)
         return update_instance(state, marked)
-    instance, health_result = marked, replace(event.outcome, log=None)
+    instance, health_result = marked, event.outcome
+    if health_result.log is not None:
+        health_result = replace(health_result, log=None)
     target = state.target_of(instance)
     instance = own_network.record_loss(instance, health_result, event.began_mono)
     result = own_network.excuse_result(state, instance, health_result, event.at)

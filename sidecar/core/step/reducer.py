@@ -1,7 +1,6 @@
 """Reducer: state + event -> state, transitions. Events that do not fit are ignored."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.incidents.lifecycle import update_incidents
@@ -42,6 +41,7 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.lease_event import LeaseObserved
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.model.target_state import WORKING_STATES

@@ -5,12 +5,12 @@ those that are decided on first, roots before dependents; the others are given i
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from heapq import nsmallest
 from itertools import islice
 
 from sidecar.core.model.event import Tick
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId

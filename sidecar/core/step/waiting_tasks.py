@@ -1,10 +1,10 @@
 """Several watchdogs: due tasks that wait until it is known who runs them."""
 
-from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.model.lease import LeaseStatus, OnLost
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.model.state import State
 from sidecar.core.model.task_event import TaskDue, WaitingTask
 from sidecar.core.status.lease import is_held, is_unsettled

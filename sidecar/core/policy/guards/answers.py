@@ -4,10 +4,11 @@ Nothing is changed: the guards are pure, and are asked about several times.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.record_copy import replace
 from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.policy.guards.lifting import LIFTINGS
 from sidecar.core.policy.guards.table import Check, ask_guards
