@@ -1,4 +1,4 @@
-"""The loop: take an event, run one step, store, tell, act."""
+"""The loop: take events, run a step for each, store, tell, act."""
 
 import asyncio
 from collections.abc import Sequence
@@ -34,9 +34,9 @@ TICK_S = 0.5
 TURN_INSTANCES = 500
 """Instances that are worked on before others get their turn in the event loop."""
 TURN_PROBES = 10
-"""Results of probes that are worked in before others get their turn: a few
-milliseconds. A turn may also make a piece of a long answer: with one result in each
-turn, results would then pile up.
+"""Results of probes that are worked in together before others get their turn: a few
+milliseconds, and one write to the store. At a start each target changes: a write for
+each of thousands would take minutes.
 """
 
 _HANDED_OVER = frozenset(
@@ -105,48 +105,75 @@ class Watchdog:
         """Run steps until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick())
-            count = 0
             while True:
-                item = await self._queue.get()
-                await self._process(item)
-                count += 1
-                if count >= TURN_PROBES or not isinstance(item.event, ProbeCompleted):
-                    # get() of a queue that is not empty does not yield to other tasks.
-                    await asyncio.sleep(0)
-                    count = 0
+                await self._process(await self._take())
+                # get() of a queue that is not empty does not yield to other tasks.
+                await asyncio.sleep(0)
+
+    async def _take(self) -> list[_QueuedEvent]:
+        """The next event, or several results of probes and the event after them."""
+        items = [await self._queue.get()]
+        while (
+            isinstance(items[-1].event, ProbeCompleted)
+            and len(items) < TURN_PROBES
+            and not self._queue.empty()
+        ):
+            items.append(self._queue.get_nowait())
+        return items
 
     async def _tick(self) -> None:
         while True:
             self.post(Tick(self._clock.now()))
             await asyncio.sleep(TICK_S)
 
-    async def _process(self, item: _QueuedEvent) -> None:
-        try:
-            result = await self._run_step(item.event)
-            await self._hand_over(result)
-        except Exception:  # noqa: BLE001  one bad event must not end the loop
-            logger.exception("an event could not be processed: {}", type(item.event))
-            self._pace_again(item.event)
-            result = StepResult(item.event, (), (), (), self.state)
-        self.last_step_mono = self._clock.now().mono
-        if item.answer is not None and not item.answer.done():
-            item.answer.set_result(operator_decision(result.decisions))
-
-    async def _run_step(self, event: Event) -> StepResult:
-        """Run one step: of thousands of containers in a thread, for it takes long."""
-        listed = event.containers if isinstance(event, ContainersListed) else ()
-        if len(listed) > TURN_INSTANCES:
-            return await asyncio.to_thread(run_step, self.state, event)
-        return run_step(self.state, event)
-
-    async def _hand_over(self, result: StepResult) -> None:
-        """Store first, then show the state, tell the listeners, and act.
+    async def _process(self, items: Sequence[_QueuedEvent]) -> None:
+        """Run the steps, store all, and then hand over each.
 
         So whatever the state shows is on record: a drill that has ended, for example.
         """
+        results: list[StepResult] = []
+        state = self.state
+        for item in items:
+            results.append(await self._run_step(state, item.event))
+            state = results[-1].state
+        if not await self._append(results):
+            results = [_no_step(item.event, self.state) for item in items]
+        for item, result in zip(items, results, strict=True):
+            try:
+                await self._hand_over(result)
+            except Exception:  # noqa: BLE001  one bad event must not end the loop
+                _log_bad(item.event)
+                self._pace_again(item.event)
+            if item.answer is not None and not item.answer.done():
+                item.answer.set_result(operator_decision(result.decisions))
+        self.last_step_mono = self._clock.now().mono
+
+    async def _run_step(self, state: State, event: Event) -> StepResult:
+        """Run one step: of thousands of containers in a thread, for it takes long."""
+        listed = event.containers if isinstance(event, ContainersListed) else ()
+        try:
+            if len(listed) > TURN_INSTANCES:
+                result = await asyncio.to_thread(run_step, state, event)
+            else:
+                result = run_step(state, event)
+            return self._with_evidence(result)
+        except Exception:  # noqa: BLE001  one bad event must not end the loop
+            _log_bad(event)
+            return _no_step(event, state)
+
+    async def _append(self, results: Sequence[StepResult]) -> bool:
+        """Store the results; False: they were lost, for the store has a fault."""
+        try:
+            await self._store.append(*results)
+        except Exception:  # noqa: BLE001  as above
+            for result in results:
+                _log_bad(result.event)
+            return False
+        return True
+
+    async def _hand_over(self, result: StepResult) -> None:
+        """Show the state, tell the listeners, and act."""
         before = self.state
-        result = self._with_evidence(result)
-        await self._store.append(result)
         self.state = result.state
         for listener in self._listeners:
             self._tell(listener, result)
@@ -159,7 +186,9 @@ class Watchdog:
             self._pace(instance_id)
             if nth % TURN_INSTANCES == 0:
                 await asyncio.sleep(0)
-        self._pace_again(result.event)
+        event = result.event
+        if isinstance(event, ProbeCompleted) and event.instance not in result.touched:
+            self._pace(event.instance)
 
     def _with_evidence(self, result: StepResult) -> StepResult:
         if not isinstance(result.event, RemedyExecuted | EvidenceGathered):
@@ -180,7 +209,7 @@ class Watchdog:
             self._remedies.carry_out(decision, target, instance.container)
 
     def _pace_again(self, event: Event) -> None:
-        """Have an instance probed again although its result changed nothing."""
+        """Have an instance probed again although its result was lost."""
         if isinstance(event, ProbeCompleted):
             self._pace(event.instance)
 
@@ -194,3 +223,12 @@ class Watchdog:
             return
         target = self.state.target_of(instance)
         self._probing.pace(instance_id, target, instance.container, every_s)
+
+
+def _no_step(event: Event, state: State) -> StepResult:
+    """The result of an event that could not be processed."""
+    return StepResult(event, (), (), (), state)
+
+
+def _log_bad(event: Event) -> None:
+    logger.exception("an event could not be processed: {}", type(event))

@@ -15,9 +15,9 @@ class MemoryStore:
         """The last state; None where there is none."""
         return self._state
 
-    async def append(self, result: StepResult) -> None:
+    async def append(self, *results: StepResult) -> None:
         """Remember one turn of the loop."""
-        self._state = result.state
+        self._state = results[-1].state
 
     def component(self) -> Component:
         """Memory can always be written."""

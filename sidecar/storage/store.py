@@ -188,14 +188,14 @@ class SqliteStore:
             self.saved_at = state.started
         return state
 
-    async def append(self, result: StepResult) -> None:
-        """Return once the result is on disk; at once where nothing durable changed.
+    async def append(self, *results: StepResult) -> None:
+        """Return once the results are on disk; at once where nothing durable changed.
 
-        A failed write raises nothing: the result waits in memory, bounded, for
-        the next append.
+        They are written in one transaction. A failed write raises nothing: the
+        results wait in memory, bounded, for the next append.
         """
-        batch = self._changes.collect(result)
-        new = self.outbox.new(result.messages)
+        batch = self._changes.collect(results)
+        new = self.outbox.new(tuple(m for result in results for m in result.messages))
         batch.messages.update((message.id, message) for message in new)
         if not batch and not self._writer.has_unwritten:
             return

@@ -31,7 +31,14 @@ from sidecar.watchdog import (
     TURN_PROBES,
     Watchdog,
 )
-from tests.support.loop_harness import LEAF, ROOT, ROOT_ID, LoopHarness, run_scenario
+from tests.support.loop_harness import (
+    LEAF,
+    ROOT,
+    ROOT_ID,
+    LoopHarness,
+    StepRecorder,
+    run_scenario,
+)
 from tests.support.rule_world import RuleWorld, container
 
 REFUSED = probe_failure(Cause.REFUSED, text_reason("connection refused"))
@@ -74,10 +81,10 @@ class HeldStore(MemoryStore):
         self.is_writing = asyncio.Event()
 
     @override
-    async def append(self, result: StepResult) -> None:
+    async def append(self, *results: StepResult) -> None:
         self.is_writing.set()
         await self.may_end.wait()
-        await super().append(result)
+        await super().append(*results)
 
 
 def test_state_is_shown_once_it_is_stored() -> None:
@@ -144,6 +151,113 @@ def test_several_results_of_probes_are_worked_in_before_others_have_their_turn()
             )
         longest = await _longest_turn(events, first_count + 10 * TURN_PROBES)
         assert TURN_PROBES <= longest <= TURN_PROBES + 2
+
+    run_scenario(scenario)
+
+
+class CountingStore(MemoryStore):
+    """Counts the steps of each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: list[int] = []
+
+    @override
+    async def append(self, *results: StepResult) -> None:
+        self.counts.append(len(results))
+        await super().append(*results)
+
+
+class BrokenStore(MemoryStore):
+    """A store with a fault: it raises until it is mended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_mended = False
+
+    @override
+    async def append(self, *results: StepResult) -> None:
+        if not self.is_mended:
+            raise OSError("a fault of the store")
+        await super().append(*results)
+
+
+def make_watchdog(
+    harness: LoopHarness, store: MemoryStore, recorder: StepRecorder
+) -> tuple[Watchdog, "RecordingScheduler"]:
+    """A second watchdog with the harness's state."""
+    scheduler = RecordingScheduler()
+    watchdog = Watchdog(
+        state=harness.watchdog.state,
+        clock=harness.clock,
+        store=store,
+        listeners=(recorder,),
+        probing=scheduler,
+        remedies=harness.executor,
+    )
+    return watchdog, scheduler
+
+
+def success_of(harness: LoopHarness) -> ProbeCompleted:
+    instance, now = harness.instance(ROOT), harness.clock.now()
+    assert instance.container is not None
+    run = instance.container.run
+    return ProbeCompleted(now, instance.id, run, now.mono, probe_success())
+
+
+def test_results_that_wait_together_are_stored_in_one_write() -> None:
+    """At a start each of thousands of targets changes: each write takes its time."""
+
+    async def scenario(harness: LoopHarness) -> None:
+        await asyncio.sleep(20.0)
+        store, recorder = CountingStore(), StepRecorder()
+        watchdog, _ = make_watchdog(harness, store, recorder)
+        for _ in range(TURN_PROBES + 2):
+            watchdog.post(success_of(harness))
+        loop = asyncio.create_task(watchdog.run())
+        await asyncio.sleep(0.1)
+        loop.cancel()
+        # The second write has the tick that follows, too.
+        assert store.counts == [TURN_PROBES, 3]
+        assert len(recorder.events) == TURN_PROBES + 3
+
+    run_scenario(scenario)
+
+
+def test_bad_event_among_results_loses_none_of_them() -> None:
+    async def scenario(harness: LoopHarness) -> None:
+        await asyncio.sleep(20.0)
+        recorder = StepRecorder()
+        watchdog, scheduler = make_watchdog(harness, MemoryStore(), recorder)
+        good = success_of(harness)
+        bad = replace(good, outcome=None)  # type: ignore[arg-type]  # that is the point
+        for event in (good, bad, good):
+            watchdog.post(event)
+        loop = asyncio.create_task(watchdog.run())
+        await asyncio.sleep(0.1)
+        loop.cancel()
+        assert scheduler.paced == [good.instance] * 3
+        before = harness.watchdog.state.instances[good.instance].health.successes
+        after = watchdog.state.instances[good.instance].health.successes
+        assert after == before + 2
+
+    run_scenario(scenario)
+
+
+def test_fault_of_the_store_shows_no_state_and_ends_no_loop() -> None:
+    async def scenario(harness: LoopHarness) -> None:
+        await asyncio.sleep(20.0)
+        store = BrokenStore()
+        watchdog, scheduler = make_watchdog(harness, store, StepRecorder())
+        before, good = watchdog.state, success_of(harness)
+        watchdog.post(good)
+        loop = asyncio.create_task(watchdog.run())
+        await asyncio.sleep(0.1)
+        assert watchdog.state is before
+        assert scheduler.paced == [good.instance]
+        store.is_mended = True
+        assert await watchdog.ask(RestartRequested(harness.clock.now(), ROOT))
+        loop.cancel()
 
     run_scenario(scenario)
 

@@ -242,20 +242,20 @@ class KillCampaign:
         """
         self._record_stored(sidecar, sidecar.stored_turns)
         stored_lines, rows = self._read_copy()
-        turn = sidecar.pending_turn
-        turn_lines = _journal_lines(turn) if turn is not None else []
+        turns = sidecar.pending_turns
+        turn_lines = [line for turn in turns for line in _journal_lines(turn)]
+        messages = [message for turn in turns for message in turn.messages]
         assert stored_lines[: len(self.journal_lines)] == self.journal_lines
         assert stored_lines[len(self.journal_lines) :] in ([], turn_lines)
-        if turn is not None:
-            if turn_lines or turn.messages:
-                stored_ids = {m.id for m in turn.messages} & {i for i, _, _ in rows}
-                assert len(stored_ids) in {0, len(turn.messages)}
-                if stored_ids or stored_lines != self.journal_lines:
-                    self._record_stored(sidecar, [turn])
-            else:
-                self.accepted_facts.append(
-                    durable_facts(turn.state, sidecar.clock.now())
-                )
+        if turn_lines or messages:
+            stored_ids = {m.id for m in messages} & {i for i, _, _ in rows}
+            assert len(stored_ids) in {0, len(messages)}
+            if stored_ids or stored_lines != self.journal_lines:
+                self._record_stored(sidecar, turns)
+        elif turns:
+            self.accepted_facts.append(
+                durable_facts(turns[-1].state, sidecar.clock.now())
+            )
         self._check_outbox(sidecar, rows)
 
     def _read_copy(self) -> tuple[list[object], list[tuple[object, ...]]]:

@@ -119,7 +119,7 @@ class KillableSidecar:
         self.killed_at: Step | None = None
         self.stored_turns: list[StepResult] = []
         """Turns that the store reported as on disk."""
-        self.pending_turn: StepResult | None = None
+        self.pending_turns: tuple[StepResult, ...] = ()
         self.stored_decisions: set[Decision] = set()
         self.decisions_by_container: dict[str, Decision] = {}
         """Decisions in execution, by container id."""
@@ -283,15 +283,16 @@ class KillableStore:
     async def load(self) -> State | None:
         raise NotImplementedError
 
-    async def append(self, result: StepResult) -> None:
+    async def append(self, *results: StepResult) -> None:
         sidecar = self._sidecar
         await sidecar.pass_step(Step.APPEND)
-        sidecar.pending_turn = result
-        await sidecar.store.append(result)
+        sidecar.pending_turns = results
+        await sidecar.store.append(*results)
         await sidecar.block_if_killed()
-        sidecar.stored_turns.append(result)
-        sidecar.pending_turn = None
-        sidecar.stored_decisions.update(result.decisions)
+        sidecar.stored_turns.extend(results)
+        sidecar.pending_turns = ()
+        for result in results:
+            sidecar.stored_decisions.update(result.decisions)
         await sidecar.pass_step(Step.APPENDED)
 
     def component(self) -> Component:

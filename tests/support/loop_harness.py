@@ -131,11 +131,12 @@ class EvidenceRecordingStore(MemoryStore):
         self.messages: list[Message] = []
 
     @override
-    async def append(self, result: StepResult) -> None:
-        await super().append(result)
-        self.messages.extend(result.messages)
-        if result.evidence is not None:
-            self.evidence.append((result.event, result.evidence))
+    async def append(self, *results: StepResult) -> None:
+        await super().append(*results)
+        for result in results:
+            self.messages.extend(result.messages)
+            if result.evidence is not None:
+                self.evidence.append((result.event, result.evidence))
 
 
 class LoopHarness:

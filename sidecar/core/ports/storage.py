@@ -28,8 +28,8 @@ class Store(Protocol):
         them.
         """
 
-    async def append(self, turned: StepResult) -> None:
-        """Store a step; return once it is on disk.
+    async def append(self, *results: StepResult) -> None:
+        """Store steps, all or none of them; return once they are on disk.
 
         Does not raise on failure: the store's component reports it, and the store
         continues in memory.

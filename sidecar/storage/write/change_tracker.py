@@ -1,6 +1,6 @@
 """Changes of a step that must be written: none, for an ordinary probe."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -108,9 +108,14 @@ class ChangeTracker:
         """Note the store's content."""
         self._stored_fields = dict.fromkeys(state.instances, ())
 
-    def collect(self, result: StepResult) -> WriteBatch:
-        """Changes of this step; each is collected once."""
+    def collect(self, results: Iterable[StepResult]) -> WriteBatch:
+        """Changes of these steps; each is collected once."""
         batch = WriteBatch()
+        for result in results:
+            self._collect(batch, result)
+        return batch
+
+    def _collect(self, batch: WriteBatch, result: StepResult) -> None:
         self._note_instances(batch, result)
         if result.state is not self._last_state:
             self._note_stack(batch, result.state)
@@ -119,7 +124,6 @@ class ChangeTracker:
         batch.task_runs.extend(run for run in result.task_runs if run.outcome)
         batch.drills.extend(result.drill_records)
         self._note_evidence(batch, result)
-        return batch
 
     def _note_instances(self, batch: WriteBatch, result: StepResult) -> None:
         present, former = result.state.instances, result.state.restored_instances
