@@ -1,12 +1,10 @@
 """The connection to the engine: threads, deadlines, retries, circuit breaker.
 
 The SDK blocks, so each call runs in a thread; a thread cannot be cancelled, so
-its requests end by the same deadline. The threads are daemon threads, unlike an
-executor's: a restart under way must not delay our own exit.
+its requests end by the same deadline.
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
@@ -36,6 +34,7 @@ from sidecar.engine.client import (
     open_client,
     use_none,
 )
+from sidecar.engine.daemon_threads import DaemonThreads
 from sidecar.engine.docker_host import Address, address_from
 from sidecar.engine.errors import (
     TRANSLATED_ERRORS,
@@ -84,6 +83,7 @@ class EngineConnection:
         self._on_request = on_request
         self._breaker = breaker
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._threads = DaemonThreads("engine")
         self._running: set[asyncio.Future[Any]] = set()
         self._clients = SharedClient(self._open_client, mask)
         self._forbidden: set[Operation] = set()
@@ -163,9 +163,7 @@ class EngineConnection:
         future = asyncio.wrap_future(outcome)
         self._running.add(future)
         future.add_done_callback(self._running.discard)
-        threading.Thread(
-            target=_carry_out, args=(work, outcome), name="engine", daemon=True
-        ).start()
+        self._threads.run(partial(_carry_out, work, outcome))
         return future
 
     def report(self, operation: Operation, outcome: CallStatus, seconds: float) -> None:
@@ -178,6 +176,7 @@ class EngineConnection:
             await asyncio.wait(set(self._running), timeout=_CLOSE_S)
         for future in tuple(self._running):
             future.cancel()
+        self._threads.close()
         self._clients.close()
 
     async def _call_with_breaker(

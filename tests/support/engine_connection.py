@@ -63,7 +63,13 @@ async def open_engine(
 
 
 def threads_of_the_adapter() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "engine"]
+    """Its threads, at work or idle."""
+    return [t for t in threading.enumerate() if t.name.startswith("engine")]
+
+
+def threads_at_work() -> list[threading.Thread]:
+    """Threads of the adapter that have a call or a stream."""
+    return [t for t in threading.enumerate() if t.name == "engine"]
 
 
 async def with_time_enough(

@@ -23,7 +23,7 @@ from tests.support.engine_connection import (
     Requests,
     link_to,
     open_engine,
-    threads_of_the_adapter,
+    threads_at_work,
     until,
     with_time_enough,
 )
@@ -176,7 +176,7 @@ async def test_dripping_log_holds_no_thread(
 
     async with open_engine(link):
         await with_time_enough(ask)
-        await until(lambda: threads_of_the_adapter() == [])
+        await until(lambda: threads_at_work() == [])
 
 
 async def test_an_act_that_finds_no_free_thread_was_not_sent(

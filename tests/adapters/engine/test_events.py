@@ -26,6 +26,7 @@ from tests.support.engine_connection import (
     Requests,
     link_to,
     open_engine,
+    threads_at_work,
     threads_of_the_adapter,
     until,
 )
@@ -341,7 +342,7 @@ async def test_closing_ends_the_wait_for_an_engine_that_is_gone(
             await task
 
 
-async def test_a_listener_that_is_cancelled_leaves_no_thread(
+async def test_a_listener_that_is_cancelled_leaves_no_thread_at_work(
     server: EngineServer, requests: Requests
 ) -> None:
     async with open_engine(link_to(server, requests)) as engine:
@@ -351,4 +352,4 @@ async def test_a_listener_that_is_cancelled_leaves_no_thread(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await until(lambda: threads_of_the_adapter() == [])
+        await until(lambda: threads_at_work() == [])
