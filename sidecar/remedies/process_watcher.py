@@ -1,7 +1,9 @@
 """Inspection of container processes apart from remedies.
 
 The processes of a healthy run must be known before it fails: each run is inspected
-once. A container whose answer is late is inspected for a stopped process.
+once, one after the other, with pauses. At a start of thousands the inspections would
+otherwise take the time of their probes. A container whose answer is late is inspected
+for a stopped process, and waits for none of the others.
 """
 
 import asyncio
@@ -24,7 +26,10 @@ from sidecar.remedies.stopped_processes import (
 
 OnKnown = Callable[[InstanceId, Container, tuple[int, ...]], None]
 
-AT_ONCE = 2
+SILENT_AT_ONCE = 2
+PAUSE_PART, PAUSE_MOST_S = 9.0, 1.0
+"""The pause after the inspection of a healthy run, as a multiple of its duration: all
+inspections together take a tenth of the time."""
 AGAIN_AFTER_S = 60.0
 """The pause after an inspection that the engine did not answer."""
 
@@ -51,26 +56,33 @@ class ProcessWatcher:
         self._clock = clock
         self._post = post
         self._looks = StoppedProcesses(clock, mask)
-        self._limit = asyncio.Semaphore(AT_ONCE)
+        self._silent_limit = asyncio.Semaphore(SILENT_AT_ONCE)
+        self._unknown: dict[InstanceId, Container] = {}
+        """Healthy runs that wait for their inspection, in their order."""
         self._known: dict[InstanceId, RunId] = {}
         self._not_before: dict[InstanceId, float] = {}
-        self._tasks: dict[InstanceId, asyncio.Task[None]] = {}
+        self._inspection: asyncio.Task[None] | None = None
+        self._silent_tasks: dict[InstanceId, asyncio.Task[None]] = {}
 
     def on_step(self, result: StepResult) -> None:
         """After a healthy answer: inspect, unless this run was inspected already."""
         if not isinstance(result.event, ProbeCompleted):
             return
-        instance = result.state.instances.get(result.event.instance)
+        instance_id = result.event.instance
+        instance = result.state.instances.get(instance_id)
         if instance is None:
-            self._known.pop(result.event.instance, None)
-            self._not_before.pop(result.event.instance, None)
+            self._known.pop(instance_id, None)
+            self._not_before.pop(instance_id, None)
+            self._unknown.pop(instance_id, None)
             return
-        container, target = instance.container, result.state.target_of(instance)
+        container = instance.container
         if container is None or not self._is_due(instance, container):
-            return
-        if not target.is_asked_over_network:
-            return
-        self._begin(result.event.instance, container, None)
+            self._unknown.pop(instance_id, None)
+        elif result.state.target_of(instance).is_asked_over_network:
+            self._unknown[instance_id] = container
+            if self._inspection is None:
+                inspection = self._inspect_unknown()
+                self._inspection = asyncio.get_running_loop().create_task(inspection)
 
     def forget(self, instance_id: InstanceId) -> None:
         """Forget the inspection of an instance whose processes have ended.
@@ -83,7 +95,12 @@ class ProcessWatcher:
         self, instance_id: InstanceId, container: Container, since_mono: float
     ) -> None:
         """Inspect an instance whose probe of ``since_mono`` has no answer yet."""
-        self._begin(instance_id, container, since_mono)
+        if instance_id in self._silent_tasks:
+            return
+        look = self._look_at_silent(instance_id, container, since_mono)
+        task = asyncio.get_running_loop().create_task(look)
+        self._silent_tasks[instance_id] = task
+        task.add_done_callback(lambda _: self._silent_tasks.pop(instance_id, None))
 
     def _is_due(self, instance: Instance, container: Container) -> bool:
         health = instance.health
@@ -94,28 +111,35 @@ class ProcessWatcher:
         now = self._clock.now().mono
         return now >= self._not_before.get(instance.id, now)
 
-    def _begin(
-        self, instance_id: InstanceId, container: Container, silent_mono: float | None
+    async def _inspect_unknown(self) -> None:
+        """Inspect the healthy runs that wait, until none does."""
+        try:
+            while self._unknown:
+                instance_id = next(iter(self._unknown))
+                began_mono = self._clock.now().mono
+                await self._look(instance_id, self._unknown.pop(instance_id), None)
+                took_s = self._clock.now().mono - began_mono
+                await asyncio.sleep(min(PAUSE_MOST_S, PAUSE_PART * took_s))
+        finally:
+            self._inspection = None
+
+    async def _look_at_silent(
+        self, instance_id: InstanceId, container: Container, since_mono: float
     ) -> None:
-        if instance_id in self._tasks:
-            return
-        look = self._look(instance_id, container, silent_mono)
-        task = asyncio.get_running_loop().create_task(look)
-        self._tasks[instance_id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(instance_id, None))
+        async with self._silent_limit:
+            await self._look(instance_id, container, since_mono)
 
     async def _look(
         self, instance_id: InstanceId, container: Container, silent_mono: float | None
     ) -> None:
-        async with self._limit:
-            asked_mono = self._clock.now().mono
-            try:
-                async with asyncio.timeout(LOOK_S):
-                    findings = await find_stopped_processes(
-                        self._engine, container, self._host
-                    )
-            except TimeoutError:
-                findings = None
+        asked_mono = self._clock.now().mono
+        try:
+            async with asyncio.timeout(LOOK_S):
+                findings = await find_stopped_processes(
+                    self._engine, container, self._host
+                )
+        except TimeoutError:
+            findings = None
         if findings is None:
             self._not_before[instance_id] = self._clock.now().mono + AGAIN_AFTER_S
             return
@@ -129,7 +153,8 @@ class ProcessWatcher:
 
     async def close(self) -> None:
         """Cancel all inspections."""
-        tasks = tuple(self._tasks.values())
+        inspection = () if self._inspection is None else (self._inspection,)
+        tasks = (*inspection, *self._silent_tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
