@@ -11,7 +11,6 @@ from sidecar.core.model.probe_result import (
     ProbeVerdict,
     ProbeWarning,
     WalletFacts,
-    probe_success,
 )
 from sidecar.core.model.probe_settings import ProbeSettings
 from sidecar.core.ports.loop import Prober
@@ -46,8 +45,14 @@ async def probe_target(
         reasons += [outcome.reason] if outcome.reason else []
         waited_s = max(waited_s, outcome.waited_s)
         asks_restart = asks_restart or outcome.asks_restart
-    reason = join_reasons(reasons).bound(REASON_LIMIT)
-    well = probe_success(warnings=warnings, reason=reason, wallet=wallet)
-    return replace(
-        well, memory=memory, log=log, waited_s=waited_s, asks_restart=asks_restart
+    return ProbeResult(
+        ProbeVerdict.SUCCESS,
+        reason=join_reasons(reasons).bound(REASON_LIMIT),
+        rpc_answers=True,
+        warnings=warnings,
+        wallet=wallet,
+        waited_s=waited_s,
+        asks_restart=asks_restart,
+        memory=memory,
+        log=log,
     )

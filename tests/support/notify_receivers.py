@@ -24,6 +24,7 @@ from sidecar.core.reason.reason_text import reason_facts
 from sidecar.notify.current_incidents import CurrentIncidents
 from sidecar.notify.delivery import DELIVERED, DeliveryResult
 from sidecar.notify.installation import Installation
+from tests.support.server_close import close_server
 
 WALL = 1_767_323_045.0
 PLACE = Installation(
@@ -261,13 +262,16 @@ async def receiver(
     app.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
-    await site.start()
-    server.port = runner.addresses[0][1]
+    assert runner.server is not None
+    listener = await asyncio.get_running_loop().create_server(
+        runner.server, "127.0.0.1", 0, ssl=tls
+    )
+    server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server
     finally:
-        await runner.cleanup()
+        async with close_server(listener):
+            await runner.cleanup()
 
 
 @contextlib.asynccontextmanager

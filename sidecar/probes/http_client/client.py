@@ -188,20 +188,42 @@ def _mark_retrieved(exchange: "asyncio.Task[HttpResponse]") -> None:
 
 
 class _PlainConnection:
-    """A plain socket: asyncio's streams would double the cost of a small answer."""
+    """A plain socket: asyncio's streams would double the cost of a small answer.
+
+    A request fits into the socket's buffer, and no answer is there at once.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
 
     async def send(self, data: bytes) -> None:
-        await self._loop.sock_sendall(self._connection, data)
+        try:
+            sent_bytes = self._connection.send(data)
+        except BlockingIOError:
+            sent_bytes = 0
+        if sent_bytes < len(data):
+            await self._loop.sock_sendall(self._connection, data[sent_bytes:])
 
     async def receive(self) -> bytes:
-        return await self._loop.sock_recv(self._connection, _READ_BYTES)
+        arrival = self._loop.create_future()
+        self._loop.add_reader(self._connection, _note_arrival, arrival)
+        try:
+            await arrival
+        finally:
+            self._loop.remove_reader(self._connection)
+        try:
+            return self._connection.recv(_READ_BYTES)
+        except BlockingIOError:
+            return await self._loop.sock_recv(self._connection, _READ_BYTES)
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _note_arrival(arrival: "asyncio.Future[None]") -> None:
+    if not arrival.done():
+        arrival.set_result(None)
 
 
 class _TlsConnection:

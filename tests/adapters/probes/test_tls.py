@@ -16,6 +16,7 @@ from sidecar.probes.prober import ProbeRunner
 from tests.support.fakes import FakeClock, FakeEngine, a_container
 from tests.support.notify_receivers import Receiver, receiver
 from tests.support.probe_servers import HEALTHY, Connection, Server, reply_by_method
+from tests.support.server_close import close_server
 
 CONTAINER = a_container()
 ANSWERS = {**HEALTHY, "load_wallet": True}
@@ -156,4 +157,6 @@ async def tls_server(
     try:
         yield f"https://localhost:{port}/"
     finally:
-        tls_listener.close()
+        async with close_server(tls_listener):
+            for connection in tuple(server.open):
+                connection.transport.abort()
