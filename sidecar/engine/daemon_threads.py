@@ -46,6 +46,7 @@ class DaemonThreads:
         while (work := inbox.get()) is not None:
             thread.name = self._name
             work()
+            del work  # A thread that waits keeps no result of it: a list has megabytes.
             if len(self._idle) >= self._kept:
                 return
             thread.name = f"{self._name}, idle"

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from queue import SimpleQueue
 
 from sidecar.engine.daemon_threads import KEPT, DaemonThreads
@@ -63,6 +64,29 @@ def test_thread_that_ends_its_work_after_the_close_ends_too() -> None:
     ended.set()
     thread.join(WAIT_S)
     assert not thread.is_alive()
+
+
+class Result:
+    """A result of some work."""
+
+
+def test_idle_thread_keeps_nothing_of_its_work() -> None:
+    threads, ended = DaemonThreads("idle"), threading.Event()
+    result = Result()
+    kept = weakref.ref(result)
+
+    def work(held: Result = result) -> None:
+        assert held is not None
+        ended.set()
+
+    threads.run(work)
+    assert ended.wait(WAIT_S)
+    del result, work
+    end_s = time.monotonic() + WAIT_S
+    while kept() is not None:
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+    threads.close()
 
 
 def assert_true(value: bool) -> None:
