@@ -19,8 +19,10 @@ def test_next_work_runs_in_a_thread_that_has_ended_its_work() -> None:
     threads.run(note)
     first = seen.get(timeout=WAIT_S)
     # It may not have come back from the work yet: then another one does the next.
-    used = set()
+    used: set[threading.Thread] = set()
+    end_s = time.monotonic() + WAIT_S
     while first not in used:
+        assert time.monotonic() < end_s
         threads.run(note)
         used.add(seen.get(timeout=WAIT_S))
     assert first.daemon

@@ -86,6 +86,16 @@ class Derived(Base):
     text: str
 
 
+class Plain:
+    """A base class whose objects take any attribute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed(Plain):
+    number: int
+    text: str
+
+
 @dataclass
 class Open:
     number: int
@@ -100,6 +110,7 @@ def test_class_that_checks_its_fields_is_built_by_its_constructor() -> None:
 
 def test_class_of_another_layout_is_copied_all_the_same() -> None:
     assert replace(Derived(1, "a"), number=2) == Derived(2, "a")
+    assert replace(Mixed(1, "a"), number=2) == Mixed(2, "a")
     assert replace(Open(1, "a"), text="b") == Open(1, "b")
     with pytest.raises((ValueError, TypeError), match="length"):
         replace(Counted("a"), length=1)
