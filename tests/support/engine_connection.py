@@ -62,9 +62,9 @@ async def open_engine(
         await engine.close()
 
 
-def threads_of_the_adapter() -> list[threading.Thread]:
-    """Its threads, at work or idle."""
-    return [t for t in threading.enumerate() if t.name.startswith("engine")]
+def threads_of_the_adapter() -> set[threading.Thread]:
+    """Its threads, at work or idle; those of other tests may wait on."""
+    return {t for t in threading.enumerate() if t.name.startswith("engine")}
 
 
 def threads_at_work() -> list[threading.Thread]:
