@@ -57,8 +57,10 @@ class ProcessWatcher:
         self._post = post
         self._looks = StoppedProcesses(clock, mask)
         self._silent_limit = asyncio.Semaphore(SILENT_AT_ONCE)
-        self._unknown: dict[InstanceId, Container] = {}
-        """Healthy runs that wait for their inspection, in their order."""
+        self._waiting: dict[InstanceId, Container] = {}
+        """Healthy runs that wait for their inspection, in their order; the first one
+        is inspected now.
+        """
         self._known: dict[InstanceId, RunId] = {}
         self._not_before: dict[InstanceId, float] = {}
         self._inspection: asyncio.Task[None] | None = None
@@ -73,16 +75,20 @@ class ProcessWatcher:
         if instance is None:
             self._known.pop(instance_id, None)
             self._not_before.pop(instance_id, None)
-            self._unknown.pop(instance_id, None)
+            self._waiting.pop(instance_id, None)
             return
-        container = instance.container
-        if container is None or not self._is_due(instance, container):
-            self._unknown.pop(instance_id, None)
-        elif result.state.target_of(instance).is_asked_over_network:
-            self._unknown[instance_id] = container
-            if self._inspection is None:
-                inspection = self._inspect_unknown()
-                self._inspection = asyncio.get_running_loop().create_task(inspection)
+        container, target = instance.container, result.state.target_of(instance)
+        if (
+            container is None
+            or not self._is_due(instance, container)
+            or not target.is_asked_over_network
+        ):
+            self._waiting.pop(instance_id, None)
+            return
+        self._waiting[instance_id] = container
+        if self._inspection is None:
+            inspection = self._inspect_waiting()
+            self._inspection = asyncio.get_running_loop().create_task(inspection)
 
     def forget(self, instance_id: InstanceId) -> None:
         """Forget the inspection of an instance whose processes have ended.
@@ -111,13 +117,15 @@ class ProcessWatcher:
         now = self._clock.now().mono
         return now >= self._not_before.get(instance.id, now)
 
-    async def _inspect_unknown(self) -> None:
+    async def _inspect_waiting(self) -> None:
         """Inspect the healthy runs that wait, until none does."""
         try:
-            while self._unknown:
-                instance_id = next(iter(self._unknown))
+            while self._waiting:
+                instance_id, container = next(iter(self._waiting.items()))
                 began_mono = self._clock.now().mono
-                await self._look(instance_id, self._unknown.pop(instance_id), None)
+                await self._look(instance_id, container, None)
+                # Not before: an answer meanwhile would have it inspected again.
+                self._waiting.pop(instance_id, None)
                 took_s = self._clock.now().mono - began_mono
                 await asyncio.sleep(min(PAUSE_MOST_S, PAUSE_PART * took_s))
         finally:

@@ -90,6 +90,16 @@ def test_healthy_runs_are_inspected_once_in_turn_with_pauses() -> None:
     run(scenario)
 
 
+def test_answer_during_an_inspection_does_not_repeat_it() -> None:
+    async def scenario(bench: Bench) -> None:
+        await asyncio.sleep(bench.engine.answer_s / 2)
+        bench.watcher.on_step(bench.stack.probe(bench.ids[0]))
+        await asyncio.sleep(20.0)
+        assert bench.inspected_ids() == list(bench.ids)
+
+    run(scenario)
+
+
 def test_engine_that_answers_slowly_makes_no_long_pauses() -> None:
     async def scenario(bench: Bench) -> None:
         await asyncio.sleep(60.0)
