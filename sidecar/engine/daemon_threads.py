@@ -1,7 +1,6 @@
 """Threads for blocking work, which end with the process."""
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -21,14 +20,15 @@ class DaemonThreads:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._idle: deque[SimpleQueue[Work | None]] = deque()
-        self._kept = KEPT
+        self._idle: list[SimpleQueue[Work | None]] = []
+        self._is_closed = False
+        self._changing = threading.Lock()
 
     def run(self, work: Work) -> None:
         """Begin ``work``, which raises nothing."""
-        try:
-            inbox = self._idle.pop()
-        except IndexError:
+        with self._changing:
+            inbox = self._idle.pop() if self._idle else None
+        if inbox is None:
             inbox = SimpleQueue()
             threading.Thread(
                 target=self._serve, args=(inbox,), name=self._name, daemon=True
@@ -37,9 +37,11 @@ class DaemonThreads:
 
     def close(self) -> None:
         """End the threads that wait; the others end with their work."""
-        self._kept = 0
-        while self._idle:
-            self._idle.pop().put(None)
+        with self._changing:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for inbox in idle:
+            inbox.put(None)
 
     def _serve(self, inbox: "SimpleQueue[Work | None]") -> None:
         thread = threading.current_thread()
@@ -47,9 +49,14 @@ class DaemonThreads:
             thread.name = self._name
             work()
             del work  # A thread that waits keeps no result of it: a list has megabytes.
-            if len(self._idle) >= self._kept:
-                return
             thread.name = f"{self._name}, idle"
+            if not self._keep(inbox):
+                return
+
+    def _keep(self, inbox: "SimpleQueue[Work | None]") -> bool:
+        """Keep the thread of this inbox for further work, if there is room for it."""
+        with self._changing:
+            if self._is_closed or len(self._idle) >= KEPT:
+                return False
             self._idle.append(inbox)
-            if not self._kept:  # It was closed meanwhile.
-                self.close()
+            return True

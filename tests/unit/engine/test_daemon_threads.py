@@ -11,20 +11,20 @@ WAIT_S = 20.0
 
 
 def test_next_work_runs_in_a_thread_that_has_ended_its_work() -> None:
-    threads, seen = DaemonThreads("worker"), SimpleQueue[threading.Thread]()
+    threads, used_threads = DaemonThreads("worker"), SimpleQueue[threading.Thread]()
 
     def note() -> None:
-        seen.put(threading.current_thread())
+        used_threads.put(threading.current_thread())
 
     threads.run(note)
-    first = seen.get(timeout=WAIT_S)
+    first = used_threads.get(timeout=WAIT_S)
     # It may not have come back from the work yet: then another one does the next.
     used: set[threading.Thread] = set()
     end_s = time.monotonic() + WAIT_S
     while first not in used:
         assert time.monotonic() < end_s
         threads.run(note)
-        used.add(seen.get(timeout=WAIT_S))
+        used.add(used_threads.get(timeout=WAIT_S))
     assert first.daemon
     assert len(used) <= KEPT + 1
     threads.close()
@@ -60,7 +60,11 @@ def test_work_that_blocks_holds_up_no_other_and_few_threads_are_kept() -> None:
 
 def test_thread_that_ends_its_work_after_the_close_ends_too() -> None:
     threads, ended = DaemonThreads("late"), threading.Event()
-    threads.run(lambda: assert_true(ended.wait(WAIT_S)))
+
+    def wait() -> None:
+        assert ended.wait(WAIT_S)
+
+    threads.run(wait)
     (thread,) = [t for t in threading.enumerate() if t.name == "late"]
     threads.close()
     ended.set()
@@ -75,7 +79,7 @@ class Result:
 def test_idle_thread_keeps_nothing_of_its_work() -> None:
     threads, ended = DaemonThreads("idle"), threading.Event()
     result = Result()
-    kept = weakref.ref(result)
+    result_ref = weakref.ref(result)
 
     def work(held: Result = result) -> None:
         assert held is not None
@@ -85,11 +89,7 @@ def test_idle_thread_keeps_nothing_of_its_work() -> None:
     assert ended.wait(WAIT_S)
     del result, work
     end_s = time.monotonic() + WAIT_S
-    while kept() is not None:
+    while result_ref() is not None:
         assert time.monotonic() < end_s
         time.sleep(0.01)
     threads.close()
-
-
-def assert_true(value: bool) -> None:
-    assert value
