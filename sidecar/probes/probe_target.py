@@ -1,7 +1,5 @@
 """All probes of one target in order; all must succeed."""
 
-from dataclasses import replace
-
 from sidecar.core.model.container import Container
 from sidecar.core.model.log_mark import LogFacts, add_log_facts
 from sidecar.core.model.memory import MemorySample
@@ -11,8 +9,10 @@ from sidecar.core.model.probe_result import (
     ProbeVerdict,
     ProbeWarning,
     WalletFacts,
+    probe_success,
 )
 from sidecar.core.model.probe_settings import ProbeSettings
+from sidecar.core.model.record_copy import replace
 from sidecar.core.ports.loop import Prober
 from sidecar.core.reason.reason import Reason, join_reasons
 
@@ -45,14 +45,8 @@ async def probe_target(
         reasons += [outcome.reason] if outcome.reason else []
         waited_s = max(waited_s, outcome.waited_s)
         asks_restart = asks_restart or outcome.asks_restart
-    return ProbeResult(
-        ProbeVerdict.SUCCESS,
-        reason=join_reasons(reasons).bound(REASON_LIMIT),
-        rpc_answers=True,
-        warnings=warnings,
-        wallet=wallet,
-        waited_s=waited_s,
-        asks_restart=asks_restart,
-        memory=memory,
-        log=log,
+    reason = join_reasons(reasons).bound(REASON_LIMIT)
+    well = probe_success(warnings=warnings, reason=reason, wallet=wallet)
+    return replace(
+        well, memory=memory, log=log, waited_s=waited_s, asks_restart=asks_restart
     )

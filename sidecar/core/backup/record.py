@@ -1,9 +1,11 @@
 """A stored backup, as its manifest describes it."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from sidecar.core.model.record_copy import replace
 
 
 class Encryption(StrEnum):

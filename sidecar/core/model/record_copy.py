@@ -2,7 +2,10 @@
 
 A step of the loop copies a few records of up to 60 fields for each probe. The standard
 function passes each field to the constructor by its name, and a frozen constructor
-calls a function for each; together that was a tenth of a probe's cost.
+calls a function for each; together that was a tenth of a probe's cost. The core uses
+this function, and so does probes/probe_target.py, which makes a copy for each probe.
+Elsewhere copies are rare, and the standard one is used: the first copy of a class takes
+up to a millisecond here.
 """
 
 import dataclasses
