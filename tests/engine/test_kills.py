@@ -98,8 +98,9 @@ class KillScenario:
     """The fault that holds the daemon; it is cleared after the kill."""
 
     earlier_incidents: set[str] = field(default_factory=set)
-    """Those of the start: a busy machine loads a wallet in more than the seconds in
-    which QUICK calls a target down."""
+    """Ids of the incidents of the start. On a busy machine the load of a wallet takes
+    longer than the seconds after which QUICK calls a target down.
+    """
 
     is_told: Event = field(default_factory=Event)
     """Whether the sidecar is told that the daemon has stopped."""
@@ -132,7 +133,7 @@ class KillScenario:
         return [i for i in incidents if i["id"] not in self.earlier_incidents]
 
     def requests(self) -> list[tuple[str, str, str]]:
-        """What the hooks were told of them."""
+        """The hooks' requests, except those of the start's incidents."""
         requests = tuple(self.receiver.requests)
         return [r for r in requests if r[1] not in self.earlier_incidents]
 

@@ -183,7 +183,7 @@ class BrokenStore(MemoryStore):
 
 
 def make_watchdog(
-    harness: LoopHarness, store: MemoryStore, recorder: StepRecorder
+    harness: LoopHarness, store: MemoryStore, *listeners: StepRecorder
 ) -> tuple[Watchdog, "RecordingScheduler"]:
     """A second watchdog with the harness's state."""
     scheduler = RecordingScheduler()
@@ -191,7 +191,7 @@ def make_watchdog(
         state=harness.watchdog.state,
         clock=harness.clock,
         store=store,
-        listeners=(recorder,),
+        listeners=listeners,
         probing=scheduler,
         remedies=harness.executor,
     )
@@ -227,8 +227,7 @@ def test_results_that_wait_together_are_stored_in_one_write() -> None:
 def test_bad_event_among_results_loses_none_of_them() -> None:
     async def scenario(harness: LoopHarness) -> None:
         await asyncio.sleep(20.0)
-        recorder = StepRecorder()
-        watchdog, scheduler = make_watchdog(harness, MemoryStore(), recorder)
+        watchdog, scheduler = make_watchdog(harness, MemoryStore())
         good = success_of(harness)
         bad = replace(good, outcome=None)  # type: ignore[arg-type]  # that is the point
         for event in (good, bad, good):
@@ -248,7 +247,7 @@ def test_fault_of_the_store_shows_no_state_and_ends_no_loop() -> None:
     async def scenario(harness: LoopHarness) -> None:
         await asyncio.sleep(20.0)
         store = BrokenStore()
-        watchdog, scheduler = make_watchdog(harness, store, StepRecorder())
+        watchdog, scheduler = make_watchdog(harness, store)
         before, good = watchdog.state, success_of(harness)
         watchdog.post(good)
         loop = asyncio.create_task(watchdog.run())
@@ -278,15 +277,8 @@ class RecordingScheduler:
 def test_instance_is_probed_again_although_its_result_is_dropped_or_outdated() -> None:
     async def scenario(harness: LoopHarness) -> None:
         await asyncio.sleep(20.0)
-        scheduler, now = RecordingScheduler(), harness.clock.now()
-        watchdog = Watchdog(
-            state=harness.watchdog.state,
-            clock=harness.clock,
-            store=harness.store,
-            listeners=(),
-            probing=scheduler,
-            remedies=harness.executor,
-        )
+        now = harness.clock.now()
+        watchdog, scheduler = make_watchdog(harness, harness.store)
         instance = harness.instance(ROOT).id
         earlier_run = RunId("earlier", 1.0)
         result = ProbeCompleted(now, instance, earlier_run, now.mono, probe_success())

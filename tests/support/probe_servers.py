@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
+from tests.support.server_close import close_server
+
 HEALTHY_INFO: Final = {
     "connected": True,
     "server_height": 117,
@@ -140,6 +142,11 @@ class Server:
         self.most_open = max(self.most_open, len(self.open))
         self.on_open(connection)
 
+    def abort_all(self) -> None:
+        """Break off all open connections."""
+        for connection in tuple(self.open):
+            connection.transport.abort()
+
     def answer(self, connection: Connection) -> None:
         self.reply(connection)
 
@@ -155,10 +162,8 @@ async def run_server(
     try:
         yield server
     finally:
-        listener.close()
-        for connection in tuple(server.open):
-            connection.transport.abort()
-        await listener.wait_closed()
+        async with close_server(listener):
+            server.abort_all()
 
 
 def reply_with(data: bytes) -> Callable[[Connection], None]:

@@ -158,5 +158,4 @@ async def tls_server(
         yield f"https://localhost:{port}/"
     finally:
         async with close_server(tls_listener):
-            for connection in tuple(server.open):
-                connection.transport.abort()
+            server.abort_all()
