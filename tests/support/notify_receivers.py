@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -94,12 +95,22 @@ def message(
     )
 
 
+_first_asked: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, float] = (
+    weakref.WeakKeyDictionary()
+)
+
+
 class LoopClock:
-    """The loop's own time on both clocks, virtual where the loop's is."""
+    """The loop's own time, virtual where the loop's is; wall from WALL on.
+
+    A real loop's time counts from the machine's start: without its own zero the
+    messages of WALL would be too old to send on a machine that runs for a day.
+    """
 
     def now(self) -> Moment:
-        mono = asyncio.get_running_loop().time()
-        return Moment(mono, WALL + mono)
+        loop = asyncio.get_running_loop()
+        mono = loop.time()
+        return Moment(mono, WALL + mono - _first_asked.setdefault(loop, mono))
 
 
 def no_current_incidents() -> CurrentIncidents:
