@@ -17,7 +17,6 @@ from aiohttp import web
 from sidecar.clock import SystemClock
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.message import Message, MessageKind
-from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
@@ -25,6 +24,7 @@ from sidecar.core.reason.reason_text import reason_facts
 from sidecar.notify.current_incidents import CurrentIncidents
 from sidecar.notify.delivery import DELIVERED, DeliveryResult
 from sidecar.notify.installation import Installation
+from sidecar.simulation import virtual_time
 from tests.support.server_close import close_server
 
 WALL = 1_767_323_045.0
@@ -95,22 +95,22 @@ def message(
     )
 
 
-_first_asked: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, float] = (
+_zeros_s: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, float] = (
     weakref.WeakKeyDictionary()
 )
+"""The time of each loop when its first clock was made."""
 
 
-class LoopClock:
-    """The loop's own time, virtual where the loop's is; wall from WALL on.
+class LoopClock(virtual_time.LoopClock):
+    """The running loop's time, whichever loop that is; wall from WALL on.
 
-    A real loop's time counts from the machine's start: without its own zero the
-    messages of WALL would be too old to send on a machine that runs for a day.
+    A real loop's time is the time since the machine's start. As the age of the messages
+    of WALL it would be too long after a day: they would be given up.
     """
 
-    def now(self) -> Moment:
+    def __init__(self) -> None:
         loop = asyncio.get_running_loop()
-        mono = loop.time()
-        return Moment(mono, WALL + mono - _first_asked.setdefault(loop, mono))
+        super().__init__(WALL - _zeros_s.setdefault(loop, loop.time()))
 
 
 def no_current_incidents() -> CurrentIncidents:
