@@ -56,6 +56,20 @@ def test_many_new_objects_never_make_it_look_at_all() -> None:
     assert after == before
 
 
+def test_objects_of_the_start_are_excluded_a_second_later() -> None:
+    async def start() -> int:
+        pacing = asyncio.create_task(pace_garbage_collector())
+        await asyncio.sleep(20.5)
+        before = gc.get_freeze_count()
+        objects: list[list[None]] = [[] for _ in range(YOUNG_OBJECTS)]
+        await asyncio.sleep(1.0)
+        pacing.cancel()
+        assert len(objects) == YOUNG_OBJECTS
+        return gc.get_freeze_count() - before
+
+    assert run_virtual(start()) >= YOUNG_OBJECTS
+
+
 def test_old_garbage_is_freed_within_the_hour() -> None:
     async def look() -> tuple[bool, bool]:
         pacing = asyncio.create_task(pace_garbage_collector())
