@@ -23,7 +23,7 @@ from sidecar.engine.watcher import (
     UPDATE_LIST_EVERY_S,
     EngineWatcher,
 )
-from sidecar.simulation.virtual_time import run_virtual
+from sidecar.simulation.virtual_time import VirtualTimeLoop, run_virtual
 from tests.support.fakes import FakeEngine, LoopClock, a_container
 
 CALM_S = 10.0
@@ -56,6 +56,35 @@ async def test_watcher_ends_when_cancelled_while_an_event_arrives(steps: int) ->
 
     ended, _ = await asyncio.wait({running}, timeout=2)
     assert ended
+
+
+@pytest.mark.parametrize(("count", "calls"), [(500, []), (501, ["begin", "end"])])
+def test_long_list_is_assigned_beside_the_loop(count: int, calls: list[str]) -> None:
+    seen: list[str] = []
+
+    async def list_once() -> None:
+        clock = LoopClock()
+        engine = FakeEngine(clock, *(a_container(f"c{n}") for n in range(count)))
+        listed = asyncio.Event()
+
+        def post(event: Event) -> None:
+            if isinstance(event, ContainersListed):
+                listed.set()
+
+        def allow(what: str) -> bool:
+            seen.append(what)
+            return True
+
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        loop.allows_work = allow
+        watching = EngineWatcher(engine, clock, post, no_targets).run()
+        running = asyncio.create_task(watching)
+        await listed.wait()
+        running.cancel()
+
+    run_virtual(list_once())
+    assert seen == calls
 
 
 def events_after(happens: Callable[[FakeEngine], None], seconds: float) -> PostedEvents:
