@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry
 from benchmarks import program
 from benchmarks.history import Stack, keep
 from benchmarks.table import Row, at_most
-from sidecar.app.housekeeping import THRESHOLDS
+from sidecar.app.garbage_collector import THRESHOLDS
 from sidecar.clock import SystemClock
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Tick

@@ -13,7 +13,8 @@ from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
 from sidecar.app.drill_orders import DrillOrders
 from sidecar.app.engine_features import FeaturesInUse
 from sidecar.app.engine_opening import renew_targets
-from sidecar.app.housekeeping import note_alive, pace_garbage_collector
+from sidecar.app.garbage_collector import pace_garbage_collector
+from sidecar.app.housekeeping import note_alive
 from sidecar.app.loop_access import LoopAccess
 from sidecar.app.maintenance import MaintenanceService
 from sidecar.app.metrics_holder import MetricsHolder

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from sidecar.app.housekeeping import (
+from sidecar.app.garbage_collector import (
     COLLECT_EVERY_S,
     LATER_S,
+    LOOK_EVERY_S,
     STARTED_S,
+    SURVIVORS,
+    YOUNG,
+    YOUNG_COLLECTIONS,
     YOUNG_OBJECTS,
     pace_garbage_collector,
 )
@@ -42,6 +46,10 @@ def count_collections_of_all() -> int:
     return int(gc.get_stats()[2]["collections"])
 
 
+def count_objects(generation: int) -> int:
+    return len(gc.get_objects(generation=generation))
+
+
 def test_many_new_objects_never_make_it_look_at_all() -> None:
     async def make_objects() -> tuple[int, int]:
         pacing = asyncio.create_task(pace_garbage_collector())
@@ -68,6 +76,32 @@ def test_objects_of_the_start_are_excluded_a_second_later() -> None:
         return gc.get_freeze_count() - before
 
     assert run_virtual(start()) >= YOUNG_OBJECTS
+
+
+@pytest.mark.parametrize(
+    ("collections", "looks_at_survivors"),
+    [(YOUNG_COLLECTIONS, False), (YOUNG_COLLECTIONS + 1, True)],
+)
+def test_objects_that_replace_old_ones_are_collected_soon(
+    collections: int, looks_at_survivors: bool
+) -> None:
+    async def replace() -> tuple[int, int, int]:
+        pacing = asyncio.create_task(pace_garbage_collector())
+        await asyncio.sleep(START_UP_S + LOOK_EVERY_S / 2)
+        objects: list[list[None]] = [[] for _ in range(2 * YOUNG_OBJECTS)]
+        gc.collect()
+        for _ in range(collections):
+            gc.collect(YOUNG)
+        for place in range(len(objects)):  # the collector counts none of these
+            objects[place] = []
+        before = count_objects(YOUNG)
+        await asyncio.sleep(LOOK_EVERY_S)
+        pacing.cancel()
+        return before, count_objects(YOUNG), count_objects(SURVIVORS)
+
+    before, young, survivors = run_virtual(replace())
+    assert young < YOUNG_OBJECTS < before
+    assert (survivors < YOUNG_OBJECTS) == looks_at_survivors
 
 
 def test_old_garbage_is_freed_within_the_hour() -> None:
