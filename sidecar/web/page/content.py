@@ -41,6 +41,7 @@ class PageContent:
         self._writers: dict[tuple[str, bool], FragmentWriter] = {}
         self._revision = sources.revision
         self._templates: Templates | None = None
+        self._loading = asyncio.Lock()
         self._shared_public_state = SharedAnswer(self._make_public_state)
 
     # --- preparation
@@ -51,20 +52,22 @@ class PageContent:
         The texts of the language.
         """
         await self.load_templates()
-        if self._revision != self.sources.revision:
-            self._revision = self.sources.revision
-            self._texts.clear()
-            self._writers.clear()
-        if language not in self._texts:
-            source = await asyncio.to_thread(self.sources.read_texts, language)
-            self._texts[language] = PageTexts(language, source)
-        return self._texts[language]
+        async with self._loading:
+            if self._revision != self.sources.revision:
+                self._revision = self.sources.revision
+                self._texts.clear()
+                self._writers.clear()
+            if language not in self._texts:
+                source = await asyncio.to_thread(self.sources.read_texts, language)
+                self._texts[language] = PageTexts(language, source)
+            return self._texts[language]
 
     async def load_templates(self) -> Templates:
-        """Load the templates and static files alone."""
-        if self._templates is None:
-            self._templates = await asyncio.to_thread(load_templates)
-        return self._templates
+        """Load the templates and static files alone, once for all who ask meanwhile."""
+        async with self._loading:
+            if self._templates is None:
+                self._templates = await asyncio.to_thread(load_templates)
+            return self._templates
 
     @property
     def templates(self) -> Templates:
