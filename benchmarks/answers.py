@@ -109,7 +109,8 @@ def _ask(port: int, path: str) -> _Answers:
         client.start()
     for client in clients:
         client.join()
-    return _Answers(path, began, time.monotonic(), seconds, max(sizes, default=0))
+    assert len(sizes) == CLIENTS, f"{path}: only {len(sizes)} clients had an answer"
+    return _Answers(path, began, time.monotonic(), seconds, max(sizes))
 
 
 def _row(count: int, answers: _Answers, lags: list[lagging.Lag]) -> Row:
