@@ -55,11 +55,11 @@ TargetsOf = Callable[[tuple[Container, ...]], Awaitable[tuple[Target, ...]]]
 
 
 class _ListFacts(NamedTuple):
-    """What a list says of the targets; see ContainersListed."""
+    """Facts of a list about the targets, named as in ContainersListed."""
 
-    roster: Assignment
-    unstarted: tuple[tuple[InstanceId, str], ...]
-    aside: tuple[tuple[InstanceId, str], ...]
+    containers: Assignment
+    never_started: tuple[tuple[InstanceId, str], ...]
+    set_aside: tuple[tuple[InstanceId, str], ...]
     instance_by_container: dict[str, InstanceId | None]
     """None: the container belongs to no target."""
 
@@ -190,7 +190,11 @@ class EngineWatcher:
         self._note_listing(ok=True, reason="")
         self._post(
             ContainersListed(
-                self._clock.now(), targets, facts.roster, facts.unstarted, facts.aside
+                self._clock.now(),
+                targets,
+                facts.containers,
+                facts.never_started,
+                facts.set_aside,
             )
         )
         return True

@@ -58,9 +58,13 @@ async def test_watcher_ends_when_cancelled_while_an_event_arrives(steps: int) ->
     assert ended
 
 
-@pytest.mark.parametrize(("count", "calls"), [(500, []), (501, ["begin", "end"])])
-def test_long_list_is_assigned_beside_the_loop(count: int, calls: list[str]) -> None:
-    seen: list[str] = []
+@pytest.mark.parametrize(
+    ("count", "thread_steps"), [(500, []), (501, ["begin", "end"])]
+)
+def test_long_list_is_assigned_beside_the_loop(
+    count: int, thread_steps: list[str]
+) -> None:
+    steps: list[str] = []
 
     async def list_once() -> None:
         clock = LoopClock()
@@ -71,8 +75,8 @@ def test_long_list_is_assigned_beside_the_loop(count: int, calls: list[str]) -> 
             if isinstance(event, ContainersListed):
                 listed.set()
 
-        def allow(what: str) -> bool:
-            seen.append(what)
+        def allow(step: str) -> bool:
+            steps.append(step)
             return True
 
         loop = asyncio.get_running_loop()
@@ -84,7 +88,7 @@ def test_long_list_is_assigned_beside_the_loop(count: int, calls: list[str]) -> 
         running.cancel()
 
     run_virtual(list_once())
-    assert seen == calls
+    assert steps == thread_steps
 
 
 def events_after(happens: Callable[[FakeEngine], None], seconds: float) -> PostedEvents:
