@@ -23,8 +23,9 @@ from sidecar.engine.watcher import (
     UPDATE_LIST_EVERY_S,
     EngineWatcher,
 )
-from sidecar.simulation.virtual_time import VirtualTimeLoop, run_virtual
+from sidecar.simulation.virtual_time import run_virtual
 from tests.support.fakes import FakeEngine, LoopClock, a_container
+from tests.support.thread_steps import record_thread_steps
 
 CALM_S = 10.0
 
@@ -64,9 +65,7 @@ async def test_watcher_ends_when_cancelled_while_an_event_arrives(steps: int) ->
 def test_long_list_is_assigned_beside_the_loop(
     count: int, thread_steps: list[str]
 ) -> None:
-    steps: list[str] = []
-
-    async def list_once() -> None:
+    async def list_once() -> list[str]:
         clock = LoopClock()
         engine = FakeEngine(clock, *(a_container(f"c{n}") for n in range(count)))
         listed = asyncio.Event()
@@ -75,20 +74,14 @@ def test_long_list_is_assigned_beside_the_loop(
             if isinstance(event, ContainersListed):
                 listed.set()
 
-        def allow(step: str) -> bool:
-            steps.append(step)
-            return True
-
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualTimeLoop)
-        loop.allows_work = allow
+        steps = record_thread_steps()
         watching = EngineWatcher(engine, clock, post, no_targets).run()
         running = asyncio.create_task(watching)
         await listed.wait()
         running.cancel()
+        return steps
 
-    run_virtual(list_once())
-    assert steps == thread_steps
+    assert run_virtual(list_once()) == thread_steps
 
 
 def events_after(happens: Callable[[FakeEngine], None], seconds: float) -> PostedEvents:

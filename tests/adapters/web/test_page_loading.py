@@ -5,41 +5,36 @@ import asyncio
 import pytest
 
 from sidecar.core.ports.page_texts import LanguageTexts
-from sidecar.simulation.virtual_time import VirtualTimeLoop, run_virtual
+from sidecar.simulation.virtual_time import run_virtual
 from sidecar.web.page.loader import PageLoader
 from sidecar.web.page.sources import PageSources
 from tests.support.api_services import ApiServiceFakes
 from tests.support.page_host import VISITOR, read_test_texts
+from tests.support.thread_steps import record_thread_steps
 
 CODE, TEMPLATES, TEXTS = 1, 1, 1
 
 
 @pytest.mark.parametrize("visitors", [1, 4])
 def test_page_is_loaded_once_for_visitors_who_come_at_once(visitors: int) -> None:
-    steps: list[str] = []
     languages: list[str] = []
 
     def read_texts(language: str) -> LanguageTexts:
         languages.append(language)
         return read_test_texts(language)
 
-    def allow(step: str) -> bool:
-        steps.append(step)
-        return True
-
-    async def visit() -> None:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualTimeLoop)
+    async def visit() -> list[str]:
         desk = ApiServiceFakes().desk
         loader = PageLoader(desk, PageSources(read_texts, lambda _: ()))
-        loop.allows_work = allow
+        steps = record_thread_steps()
         await asyncio.gather(
             *(
                 loader.document("en", VISITOR, may_sign_in=False)
                 for _ in range(visitors)
             )
         )
+        return steps
 
-    run_virtual(visit())
+    steps = run_virtual(visit())
     assert steps.count("begin") == CODE + TEMPLATES + TEXTS
     assert languages == ["en"]
