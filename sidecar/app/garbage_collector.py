@@ -55,9 +55,20 @@ async def _collect_young_objects() -> None:
     """
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
-        if len(gc.get_objects(generation=YOUNG)) > YOUNG_OBJECTS:
+        if count_young_objects() > YOUNG_OBJECTS:
             _, collections, _ = gc.get_count()
             gc.collect(SURVIVORS if collections > YOUNG_COLLECTIONS else YOUNG)
+
+
+def count_young_objects() -> int:
+    """Number of new objects; counted without harm to other threads.
+
+    The list of the objects is made, measured and dropped in one step of Python's. If
+    another thread ran while the list exists, a tuple that it makes of a generator would
+    fail with a SystemError (https://github.com/python/cpython/issues/39117).
+    """
+    (number,) = map(len, map(gc.get_objects, (YOUNG,)))
+    return number
 
 
 async def _collect_all_objects() -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import gc
+import sys
+import threading
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -16,6 +19,7 @@ from sidecar.app.garbage_collector import (
     YOUNG,
     YOUNG_COLLECTIONS,
     YOUNG_OBJECTS,
+    count_young_objects,
     pace_garbage_collector,
 )
 from sidecar.simulation.virtual_time import run_virtual
@@ -31,6 +35,19 @@ class Knot:
 
     def __init__(self) -> None:
         self.itself = self
+
+
+COUNTS = 20_000
+"""Enough for dozens of harmed tuples, if the count is not made in one step."""
+
+
+@pytest.fixture
+def switch_interval() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    seconds = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(seconds)
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +119,25 @@ def test_objects_that_replace_old_ones_are_collected_soon(
     before, young, survivors = run_virtual(replace())
     assert young < YOUNG_OBJECTS < before
     assert (survivors < YOUNG_OBJECTS) == looks_at_survivors
+
+
+@pytest.mark.usefixtures("switch_interval")
+def test_count_harms_no_tuple_that_another_thread_makes() -> None:
+    is_over = threading.Event()
+
+    def make_tuples() -> int:
+        made = 0
+        while not is_over.is_set():
+            tuple(str(number) for number in range(100))
+            made += 1
+        return made
+
+    with ThreadPoolExecutor(1) as thread:
+        making = thread.submit(make_tuples)
+        for _ in range(COUNTS):
+            count_young_objects()
+        is_over.set()
+        assert making.result() > 0
 
 
 def test_old_garbage_is_freed_within_the_hour() -> None:
