@@ -75,19 +75,14 @@ class PageContent:
         assert self._templates is not None, "prepare was not awaited"
         return self._templates
 
-    def texts(self, language: str) -> PageTexts:
-        """The texts of a language, after ``prepare``."""
-        return self._texts[language]
-
-    def writer(self, language: str, *, is_operator: bool) -> FragmentWriter:
-        """The writer of parts for one language and one kind of viewer."""
-        key = (language, is_operator)
-        if key not in self._writers:
-            texts = self._texts[language]
-            self._writers[key] = FragmentWriter(
-                self.templates, texts, is_operator=is_operator
-            )
-        return self._writers[key]
+    def writer(self, texts: PageTexts, *, is_operator: bool) -> FragmentWriter:
+        """The writer of parts in the language of ``texts``, for one kind of viewer."""
+        key = (texts.language, is_operator)
+        writer = self._writers.get(key)
+        if writer is None or writer.texts is not texts:
+            writer = FragmentWriter(self.templates, texts, is_operator=is_operator)
+            self._writers[key] = writer
+        return writer
 
     # --- the present
 
@@ -99,7 +94,7 @@ class PageContent:
         """
         texts, is_operator = await self.prepare(language), viewer.is_operator
         facts = await self.facts(state, is_operator=is_operator)
-        writer = self.writer(language, is_operator=is_operator)
+        writer = self.writer(texts, is_operator=is_operator)
         views = await self.views(facts, texts)
         turns = self.services.turns
         await turns.take()

@@ -69,7 +69,7 @@ class PageDocument:
         self._content = content
         self._may_sign_in = may_sign_in
         self._writer: FragmentWriter = content.writer(
-            texts.language, is_operator=viewer.is_operator
+            texts, is_operator=viewer.is_operator
         )
 
     def _render(self, name: str, **values: object) -> str:

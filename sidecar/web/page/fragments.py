@@ -20,7 +20,7 @@ class FragmentWriter:
         self, templates: Templates, texts: PageTexts, *, is_operator: bool
     ) -> None:
         self._templates = templates
-        self._texts = texts
+        self.texts = texts
         self._is_operator = is_operator
         self._cards: dict[str, tuple[TargetView, Fragments]] = {}
 
@@ -55,7 +55,7 @@ class FragmentWriter:
     def render(self, name: str, values: Mapping[str, object], csrf: str = "") -> str:
         """One template, with the texts of the language."""
         common = {
-            "t": self._texts,
+            "t": self.texts,
             "is_operator": self._is_operator,
             "csrf": csrf,
         }

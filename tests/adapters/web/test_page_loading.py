@@ -38,3 +38,20 @@ def test_page_is_loaded_once_for_visitors_who_come_at_once(visitors: int) -> Non
     steps = run_virtual(visit())
     assert steps.count("begin") == CODE + TEMPLATES + TEXTS
     assert languages == ["en"]
+
+
+def test_change_of_settings_does_not_end_a_snapshot_under_way() -> None:
+    async def change() -> object:
+        services = ApiServiceFakes()
+        sources = PageSources(read_test_texts, lambda _: ())
+        loader = PageLoader(services.desk, sources)
+        await loader.texts("en")
+        under_way = asyncio.create_task(
+            loader.snapshot(services.desk.state(), VISITOR, "en")
+        )
+        await asyncio.sleep(0)
+        sources.apply(read_test_texts)
+        await loader.texts("ko")
+        return (await under_way)["title"]
+
+    assert run_virtual(change())
