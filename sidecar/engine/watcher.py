@@ -55,13 +55,20 @@ TargetsOf = Callable[[tuple[Container, ...]], Awaitable[tuple[Target, ...]]]
 
 
 class _ListFacts(NamedTuple):
-    """Facts of a list about the targets, named as in ContainersListed."""
+    """Facts of a list about the targets, named as in ContainersListed.
 
+    ``found_from``: the targets and all containers that were listed.
+    """
+
+    found_from: tuple[tuple[Target, ...], tuple[Container, ...]]
     containers: Assignment
     never_started: tuple[tuple[InstanceId, str], ...]
     set_aside: tuple[tuple[InstanceId, str], ...]
     instance_by_container: dict[str, InstanceId | None]
     """None: the container belongs to no target."""
+
+
+_NO_FACTS = _ListFacts(((), ()), (), (), (), {})
 
 
 class EngineWatcher:
@@ -86,7 +93,7 @@ class EngineWatcher:
         self._clock = clock
         self._post = post
         self._targets_of = targets_of
-        self._instance_by_container: dict[str, InstanceId | None] = {}
+        self._facts = _NO_FACTS
         self._wanted = asyncio.Event()
         self._next_list_ended = asyncio.Event()
         self._looking = asyncio.Lock()
@@ -181,23 +188,22 @@ class EngineWatcher:
             reason = f"the labels were not worked out within {LABELS_S:.0f} s"
             self._note_listing(ok=False, reason=reason)
             return False
-        if len(containers) > TURN_CONTAINERS:
-            facts = await asyncio.to_thread(_find_facts, targets, containers)
-        else:
-            facts = _find_facts(targets, containers)
-        self._instance_by_container = facts.instance_by_container
+        facts = self._facts = await self._find_facts(targets, containers)
         self._listed_mono = self._clock.now().mono
         self._note_listing(ok=True, reason="")
-        self._post(
-            ContainersListed(
-                self._clock.now(),
-                targets,
-                facts.containers,
-                facts.never_started,
-                facts.set_aside,
-            )
-        )
+        found = facts.containers, facts.never_started, facts.set_aside
+        self._post(ContainersListed(self._clock.now(), targets, *found))
         return True
+
+    async def _find_facts(
+        self, targets: tuple[Target, ...], containers: tuple[Container, ...]
+    ) -> _ListFacts:
+        """The facts of a list: those of the one before where it said the same."""
+        if self._facts.found_from == (targets, containers):
+            return self._facts
+        if len(containers) > TURN_CONTAINERS:
+            return await asyncio.to_thread(_find_facts, targets, containers)
+        return _find_facts(targets, containers)
 
     def _note_listing(self, *, ok: bool, reason: str) -> None:
         self._listing = self._update_component(self._listing, ok=ok, reason=reason)
@@ -241,11 +247,11 @@ class EngineWatcher:
             self._wanted.set()
         if (
             notice.kind is EngineEventKind.DIE
-            and notice.container_id not in self._instance_by_container
+            and notice.container_id not in self._facts.instance_by_container
         ):
             # It began and ended since the last list: list again to find its owner.
             await self._list()
-        instance = self._instance_by_container.get(notice.container_id)
+        instance = self._facts.instance_by_container.get(notice.container_id)
         if instance is None:
             return
         async with self._looking:
@@ -280,6 +286,7 @@ def _find_facts(
     owners: dict[str, InstanceId | None] = dict.fromkeys(c.id for c in containers)
     owners.update((container.id, instance_id) for instance_id, container in roster)
     return _ListFacts(
+        (targets, containers),
         roster,
         never_started(roster, containers),
         set_aside(roster, containers),

@@ -84,6 +84,32 @@ def test_long_list_is_assigned_beside_the_loop(
     assert run_virtual(list_once()) == thread_steps
 
 
+def test_list_that_says_the_same_is_not_assigned_again() -> None:
+    async def list_three_times() -> list[list[str]]:
+        clock = LoopClock()
+        engine = FakeEngine(clock, *(a_container(f"c{n}") for n in range(501)))
+        lists: asyncio.Queue[ContainersListed] = asyncio.Queue()
+
+        def post(event: Event) -> None:
+            if isinstance(event, ContainersListed):
+                lists.put_nowait(event)
+
+        steps = record_thread_steps()
+        watching = EngineWatcher(engine, clock, post, no_targets).run()
+        running = asyncio.create_task(watching)
+        steps_by_list = []
+        for _ in range(2):
+            await lists.get()
+            steps_by_list.append([*steps])
+        engine.add(a_container("new", number=2))
+        await lists.get()
+        running.cancel()
+        return [*steps_by_list, [*steps]]
+
+    once = ["begin", "end"]
+    assert run_virtual(list_three_times()) == [once, once, once + once]
+
+
 def events_after(happens: Callable[[FakeEngine], None], seconds: float) -> PostedEvents:
     """Events posted after ``happens``, which follows a calm beginning, with times."""
 
