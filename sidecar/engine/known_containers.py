@@ -10,6 +10,7 @@ its addresses are the same. That it runs on is known from its entry. The engine 
 than a minute ago, and is said to be up for longer than a minute, was not restarted in
 between. What an event names, and what is not plainly well, is inspected each time; of
 the others one in forty, the oldest, so that even a lost event is noticed in 40 lists.
+These are 50 at most: 250 of 10,000 made up to 2,000 probes late.
 """
 
 import re
@@ -25,6 +26,8 @@ SEEN_WITHIN_S = 55.0
 """A minute, less 5 s for the difference between the clocks of engine and Sidecar."""
 INSPECTED_PART = 40
 """Each list inspects one in so many of the containers that seem unchanged."""
+MOST_INSPECTED = 50
+"""The most of them that one list inspects."""
 
 _UP_FOR_LONG = re.compile(
     r"Up (?:About an? (?:minute|hour)|\d+ (?:minutes|hours|days|weeks|months|years))"
@@ -124,6 +127,6 @@ def compare_list(
         and before.mark == mark_entry(entry)
     ]
     unchanged.sort(key=lambda before: before.inspected_mono)
-    oldest = -(-len(unchanged) // INSPECTED_PART)
+    oldest = min(-(-len(unchanged) // INSPECTED_PART), MOST_INSPECTED)
     ids = [before.container.id for before in unchanged]
     return Comparison(frozenset(ids[oldest:]), frozenset(ids[:oldest]))

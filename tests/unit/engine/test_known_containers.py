@@ -10,7 +10,6 @@ from sidecar.core.ports.engine import Connected, Disconnected, EngineEvent
 from sidecar.engine.api_types import ListedState
 from sidecar.engine.containers import read_listed_state
 from sidecar.engine.known_containers import (
-    INSPECTED_PART,
     SEEN_WITHIN_S,
     Comparison,
     HeardEvents,
@@ -147,12 +146,16 @@ def test_inspect_counts_as_a_look_although_its_list_is_older() -> None:
     assert compare_list(states, known._replace(by_id=by_id), now).unchanged == {"b"}
 
 
-@pytest.mark.parametrize("count", [1, 2, INSPECTED_PART, 90])
-def test_one_in_forty_is_inspected_whatever_the_list_says(count: int) -> None:
-    states = [state(f"c{number:02d}") for number in range(count)]
+@pytest.mark.parametrize(
+    ("count", "most"),
+    [(1, 1), (2, 1), (40, 1), (90, 3), (2000, 50), (2001, 50), (10_000, 50)],
+)
+def test_one_in_forty_is_inspected_whatever_the_list_says_and_at_most_50(
+    count: int, most: int
+) -> None:
+    states = [state(f"c{number:04d}") for number in range(count)]
     compared = compare_list(states, known_of(*states), LISTED_MONO + 30.0)
     ids = [state.id for state in states]
-    most = -(-count // INSPECTED_PART)
     assert compared == Comparison(frozenset(ids[most:]), frozenset(ids[:most]))
 
 
