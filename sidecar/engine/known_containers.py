@@ -9,8 +9,9 @@ its addresses are the same. That it runs on is known from its entry. The engine 
 "Up 5 seconds" below a minute and "Up 3 hours" beyond. One that was seen running less
 than a minute ago, and is said to be up for longer than a minute, was not restarted in
 between. What an event names, and what is not plainly well, is inspected each time; of
-the others one in forty, the oldest, so that even a lost event is noticed in 40 lists.
-These are 50 at most: 250 of 10,000 made up to 2,000 probes late.
+the others one in forty, the oldest, so that even a lost event is noticed, in 40 lists
+for up to 2,000 containers. More than 50 are not inspected: 250 of 10,000 made up to
+2,000 probes late.
 """
 
 import re

@@ -188,14 +188,14 @@ class EngineWatcher:
             reason = f"the labels were not worked out within {LABELS_S:.0f} s"
             self._note_listing(ok=False, reason=reason)
             return False
-        facts = self._facts = await self._find_facts(targets, containers)
+        facts = self._facts = await self._facts_of(targets, containers)
         self._listed_mono = self._clock.now().mono
         self._note_listing(ok=True, reason="")
         found = facts.containers, facts.never_started, facts.set_aside
         self._post(ContainersListed(self._clock.now(), targets, *found))
         return True
 
-    async def _find_facts(
+    async def _facts_of(
         self, targets: tuple[Target, ...], containers: tuple[Container, ...]
     ) -> _ListFacts:
         """The facts of a list: those of the one before where it said the same."""
